@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Memory of one request or batch: many small pieces, freed together. Not thread-safe. */
+#ifndef FF_BASE_ARENA_H
+#define FF_BASE_ARENA_H
+
+#include "base/base.h"
+
+struct arena_block;
+struct arena {
+    struct arena_block *head;
+    char *at, *end;
+    size_t used, max; /* bytes handed out since the last reset, and their bound */
+};
+
+void arena_init(struct arena *a, size_t max);
+void arena_reset(struct arena *a); /* keeps the first block */
+void arena_free(struct arena *a);
+/* Aligned to 16, not zeroed. NULL when the bound is reached. */
+void *arena_alloc(struct arena *a, size_t len) MUST_USE;
+/* A NUL-terminated copy; {NULL,0} when the bound is reached. */
+struct span arena_copy(struct arena *a, struct span s) MUST_USE;
+
+#endif
