@@ -83,7 +83,8 @@ int error_code(struct span text)
     int code = 0;
     if (hit != NULL) {
         const char *end = text.ptr + text.len;
-        for (hit += sizeof mark - 1; hit < end && isdigit((unsigned char)*hit) != 0 && code < 100000; hit++) {
+        for (hit += sizeof mark - 1;
+             hit < end && isdigit((unsigned char)*hit) != 0 && code < 100000; hit++) {
             code = code * 10 + (*hit - '0');
         }
     }

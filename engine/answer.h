@@ -21,7 +21,7 @@ const struct format *format_find(struct span name);
 /* The chunk without the header that a chunk before it brought already. */
 struct span format_cut_header(const struct format *f, struct span chunk);
 
-/* Whether a name can be a format's: letters and digits only, so that it may stand in a header line. */
+/* Whether a name can be a format's: letters and digits only, so it may stand in a header line. */
 bool format_is_name(struct span name);
 
 /* "Code: 60. DB::Exception: …" is 60; text without a code is 1001, STD_EXCEPTION. */

@@ -15,7 +15,7 @@ struct call {
     struct pool *pool;
     struct request req;
     struct statement st;
-    struct buf text;          /* the statement, with what came of inline data */
+    struct buf text; /* the statement, with what came of inline data */
     struct span default_format;
     const struct format *format; /* of the result */
     struct span format_name;
@@ -53,7 +53,7 @@ static void answer_error(struct http_conn *conn, struct span text)
                             .type = "text/plain; charset=UTF-8",
                             .headers = headers,
                             .body = buf_span(&body)};
-    (void)http_answer(conn, &a);
+    http_answer(conn, &a);
     buf_fini(&body);
 }
 
@@ -66,7 +66,7 @@ static void answer_ok(struct http_conn *conn, const char *text)
 {
     struct http_answer a = {
         .status = 200, .type = "text/html; charset=UTF-8", .headers = "", .body = span_of(text)};
-    (void)http_answer(conn, &a);
+    http_answer(conn, &a);
 }
 
 static void add_up(struct summary *sum, struct chdb_result *r)
@@ -111,14 +111,16 @@ static void answer_result(struct call *k, const struct summary *sum, struct span
     result_headers(k, sum, headers, sizeof headers);
     struct http_answer a = {
         .status = 200, .type = k->format->type, .headers = headers, .body = body};
-    (void)http_answer(k->conn, &a);
+    http_answer(k->conn, &a);
 }
 
-/* Answers with the error of a result, or of no result at all; false when there is none. */
+/* Answers with the error of a result, or of no result at all; false when there is none. A statement
+ * that failed may stay in its connection, with all it holds, until the connection is closed. */
 static bool answer_if_error(struct call *k, struct chdb_result *r)
 {
     const char *text = r == NULL ? "the library gave no result" : chdb_result_error(r);
     if (text != NULL) {
+        k->reusable = false;
         answer_error(k->conn, span_of(text));
     }
     return text != NULL;
@@ -126,9 +128,9 @@ static bool answer_if_error(struct call *k, struct chdb_result *r)
 
 /* ---- the statement ---- */
 
-/* Adds the body to the text: all of it, or what came so far when that is enough to know that it is an INSERT
- * whose data follows. The text is looked at again only when it has doubled, so that this stays linear.
- * A piece may end inside a word: data has begun only when a byte of it is there. */
+/* Adds the body to the text: all of it, or what came so far when that is enough to know that it is
+ * an INSERT whose data follows. The text is looked at again only when it has doubled, so that this
+ * stays linear. A piece may end inside a word: data has begun only when a byte of it is there. */
 static enum http_read read_text(struct call *k, bool *too_large)
 {
     size_t look_at = 1;
@@ -179,7 +181,8 @@ static const char *objection(const struct call *k)
 {
     struct span encoding = http_header(k->conn, "Content-Encoding");
     if (encoding.len > 0 && !span_is(encoding, "identity")) {
-        return "Code: 48. DB::Exception: Compressed requests are not supported here. (NOT_IMPLEMENTED)";
+        return "Code: 48. DB::Exception: Compressed requests are not supported here. "
+               "(NOT_IMPLEMENTED)";
     }
     if (k->st.kind == STATEMENT_EMPTY) {
         return "Code: 62. DB::Exception: Syntax error: Empty query. (SYNTAX_ERROR)";
@@ -197,8 +200,9 @@ static const char *objection(const struct call *k)
 
 /* ---- running ---- */
 
-/* The library runs several statements in one text, which a ClickHouse server does not; and statements
- * like SET or USE change the connection. Text that does not parse is left to fail when it runs. */
+/* The library runs several statements in one text, which a ClickHouse server does not; and
+ * statements like SET or USE change the connection. Text that does not parse is left to fail when
+ * it runs. */
 static const char *inspect(struct call *k)
 {
     struct chdb_analysis a = {.struct_size = sizeof a};
@@ -207,7 +211,8 @@ static const char *inspect(struct call *k)
         return NULL;
     }
     if (a.statement_count > 1) {
-        return "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)";
+        return "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). "
+               "(SYNTAX_ERROR)";
     }
     k->reusable = a.query_class < CHDB_CLASS_CONTROL;
     return NULL;
@@ -222,8 +227,8 @@ static void run_whole(struct call *k)
     }
     const struct request *q = &k->req;
     struct chdb_result *r = chdb_query_with_params_n(
-        k->lease.handle, k->text.data, k->text.len, k->default_format.ptr, k->default_format.len, q->names,
-        q->name_lens, q->values, q->value_lens, q->params_count);
+        k->lease.handle, k->text.data, k->text.len, k->default_format.ptr, k->default_format.len,
+        q->names, q->name_lens, q->values, q->value_lens, q->params_count);
     if (!answer_if_error(k, r)) {
         struct summary sum = {0};
         add_up(&sum, r);
@@ -284,18 +289,14 @@ static void flow_run(struct call *k, struct flow *f, struct chdb_result *stream)
         size_t len = r == NULL ? 0 : chdb_result_length(r);
         if (text != NULL) {
             flow_error(k, f, text);
-            k->reusable = false;
         } else if (len > 0) {
             add_up(&f->sum, r);
             flow_add(k, f, (struct span){.ptr = chdb_result_buffer(r), .len = len});
         }
         chdb_destroy_query_result(r);
-        if (text != NULL) {
-            return;
-        }
-        if (!f->ok) {
+        if (text != NULL || !f->ok) {
             chdb_stream_cancel_query(k->lease.handle, stream);
-            k->conn->keep_alive = false;
+            k->conn->keep_alive = k->conn->keep_alive && f->ok;
             k->reusable = false;
             return;
         }
@@ -304,7 +305,7 @@ static void flow_run(struct call *k, struct flow *f, struct chdb_result *stream)
         }
     }
     if (f->begun) {
-        (void)http_stream_end(k->conn);
+        http_stream_end(k->conn);
     } else {
         answer_result(k, &f->sum, buf_span(&f->held));
     }
@@ -314,8 +315,8 @@ static void run_streamed(struct call *k)
 {
     const struct request *q = &k->req;
     struct chdb_result *stream = chdb_stream_query_with_params_n(
-        k->lease.handle, k->text.data, k->text.len, k->default_format.ptr, k->default_format.len, q->names,
-        q->name_lens, q->values, q->value_lens, q->params_count);
+        k->lease.handle, k->text.data, k->text.len, k->default_format.ptr, k->default_format.len,
+        q->names, q->name_lens, q->values, q->value_lens, q->params_count);
     const char *text = stream == NULL ? NULL : chdb_result_error(stream);
     if (text != NULL && strstr(text, "Streaming query is not supported") != NULL) {
         run_whole(k); /* as WITH … INSERT, which begins like a query */
@@ -328,8 +329,8 @@ static void run_streamed(struct call *k)
     chdb_destroy_query_result(stream);
 }
 
-/* Hands inline data and the body to the insert. False when the body did not come whole; an insert that failed
- * meanwhile says so when it is asked for its result. */
+/* Hands inline data and the body to the insert. False when the body did not come whole; an insert
+ * that failed meanwhile says so when it is asked for its result. */
 static bool insert_feed(struct call *k, struct chdb_insert *insert)
 {
     struct span piece = {.ptr = k->text.data + k->st.data_at, .len = k->text.len - k->st.data_at};
@@ -353,19 +354,20 @@ static void run_insert(struct call *k)
 {
     const struct request *q = &k->req;
     struct chdb_insert *insert = chdb_stream_insert_with_params_n(
-        k->lease.handle, k->st.head.ptr, k->st.head.len, k->st.format.ptr, k->st.format.len, q->names,
-        q->name_lens, q->values, q->value_lens, q->params_count);
+        k->lease.handle, k->st.head.ptr, k->st.head.len, k->st.format.ptr, k->st.format.len,
+        q->names, q->name_lens, q->values, q->value_lens, q->params_count);
     const char *text =
         insert == NULL ? "the library gave no insert stream" : chdb_stream_insert_error(insert);
     if (text != NULL) {
+        k->reusable = false;
         answer_error(k->conn, span_of(text));
     } else if (!insert_feed(k, insert)) {
         chdb_stream_cancel_insert(insert);
         k->reusable = false;
-        call_refuse(k->conn, "Code: 33. DB::Exception: The body is cut short. (CANNOT_READ_ALL_DATA)");
+        call_refuse(k->conn,
+                    "Code: 33. DB::Exception: The body is cut short. (CANNOT_READ_ALL_DATA)");
     } else {
         struct chdb_result *r = chdb_stream_done(insert);
-        k->reusable = r != NULL && chdb_result_error(r) == NULL;
         if (!answer_if_error(k, r)) {
             struct summary sum = {0};
             add_up(&sum, r);
@@ -378,13 +380,14 @@ static void run_insert(struct call *k)
 
 static void run(struct call *k)
 {
-    k->format_name = k->st.kind != STATEMENT_INSERT && k->st.format.len > 0 ? k->st.format : k->default_format;
+    k->format_name =
+        k->st.kind != STATEMENT_INSERT && k->st.format.len > 0 ? k->st.format : k->default_format;
     if (!format_is_name(k->format_name)) {
         k->format_name = span_of("TabSeparated"); /* misread; the statement says what it is */
     }
     k->format = format_find(k->format_name);
-    bool streams = k->st.kind == STATEMENT_QUERY && k->format->join != JOIN_NOT && !k->st.whole_result &&
-                   !k->req.extremes && !k->req.wait_for_end;
+    bool streams = k->st.kind == STATEMENT_QUERY && k->format->join != JOIN_NOT &&
+                   !k->st.whole_result && !k->req.extremes && !k->req.wait_for_end;
     if (k->st.kind == STATEMENT_INSERT) {
         run_insert(k);
     } else if (streams) {
@@ -416,7 +419,8 @@ static void take_and_run(struct call *k)
         answer_error(k->conn, buf_span(&error));
         break;
     case POOL_BROKEN:
-        call_refuse(k->conn, "Code: 203. DB::Exception: No connection to the data. (NO_FREE_CONNECTION)");
+        call_refuse(k->conn,
+                    "Code: 203. DB::Exception: No connection to the data. (NO_FREE_CONNECTION)");
         break;
     }
     buf_fini(&error);
@@ -427,10 +431,12 @@ static void serve_statement(struct call *k)
     bool too_large = false;
     if (gather(k, &too_large) != HTTP_READ_OK) {
         k->conn->keep_alive = false;
-        call_refuse(k->conn, "Code: 33. DB::Exception: The body is cut short. (CANNOT_READ_ALL_DATA)");
+        call_refuse(k->conn,
+                    "Code: 33. DB::Exception: The body is cut short. (CANNOT_READ_ALL_DATA)");
         return;
     }
-    k->default_format = k->req.format.len > 0 ? k->req.format : http_header(k->conn, "X-ClickHouse-Format");
+    k->default_format =
+        k->req.format.len > 0 ? k->req.format : http_header(k->conn, "X-ClickHouse-Format");
     if (k->default_format.len == 0) {
         k->default_format = span_of("TabSeparated");
     }
@@ -452,7 +458,7 @@ static void serve_path(struct call *k)
                                 .type = "text/plain; charset=UTF-8",
                                 .headers = "Allow: GET, POST, HEAD\r\n",
                                 .body = span_of("Only GET, POST and HEAD.\n")};
-        (void)http_answer(k->conn, &a);
+        http_answer(k->conn, &a);
     } else if (span_is(k->req.path, "/ping") || span_is(k->req.path, "/replicas_status")) {
         answer_ok(k->conn, "Ok.\n");
     } else if (!span_is(k->req.path, "/")) {
@@ -460,12 +466,12 @@ static void serve_path(struct call *k)
                                 .type = "text/plain; charset=UTF-8",
                                 .headers = "",
                                 .body = span_of("There is no handle for this path.\n")};
-        (void)http_answer(k->conn, &a);
+        http_answer(k->conn, &a);
     } else if (method != HTTP_POST && !k->req.has_query) {
         answer_ok(k->conn, "Ok.\n");
     } else {
         if (method != HTTP_POST && !k->req.readonly) {
-            /* What a link can trigger must not change anything. 2 leaves other settings possible. */
+            /* What a link can trigger must change nothing. 2 leaves other settings possible. */
             request_set(&k->req, "readonly", span_of("2"));
         }
         serve_statement(k);

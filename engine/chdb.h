@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The part of libchdb's C interface that the engine uses. The npm package brings the library without a
- * header, so these declarations are ours; they follow release 26.7.3.
+ * The part of libchdb's C interface that the engine uses. The npm package brings the library
+ * without a header, so these declarations are ours; they follow release 26.7.3.
  *
- * One connection runs one statement at a time and a stream stays on its connection until it ends. All
- * functions are called from ordinary threads; they block. Text that a result or a stream hands out
- * belongs to it and lives as long as it does. */
+ * One connection runs one statement at a time and a stream stays on its connection until it ends.
+ * All functions are called from ordinary threads; they block. Text that a result or a stream hands
+ * out belongs to it and lives as long as it does. */
 #ifndef ENGINE_CHDB_H
 #define ENGINE_CHDB_H
 
@@ -26,13 +26,15 @@ struct chdb_analysis {
 
 enum {
     CHDB_CLASS_READ_ONLY = 0,
-    CHDB_CLASS_CONTROL = 3, /* SET, USE, temporary tables, KILL, SYSTEM: may change the connection */
+    CHDB_CLASS_CONTROL =
+        3, /* SET, USE, temporary tables, KILL, SYSTEM: may change the connection */
 };
 
 const char *chdb_version(void);
 void chdb_set_signal_handlers_enabled(int enabled);
 
-/* NULL when it fails. The first connection of a process boots ClickHouse, closing the last stops it. */
+/* NULL when it fails. The first connection of a process boots ClickHouse, closing the last stops
+ * it. */
 struct chdb_handle **chdb_connect(int argc, char **argv);
 void chdb_close_conn(struct chdb_handle **conn);
 
@@ -40,18 +42,19 @@ void chdb_close_conn(struct chdb_handle **conn);
 int chdb_classify_query_n(struct chdb_handle *conn, const char *sql, size_t sql_len,
                           const char *database, size_t database_len, struct chdb_analysis *out);
 
-struct chdb_result *chdb_query_with_params_n(struct chdb_handle *conn, const char *sql, size_t sql_len,
-                                             const char *format, size_t format_len,
+struct chdb_result *chdb_query_with_params_n(struct chdb_handle *conn, const char *sql,
+                                             size_t sql_len, const char *format, size_t format_len,
                                              const char *const *names, const size_t *name_lens,
                                              const char *const *values, const size_t *value_lens,
                                              size_t count);
 
-/* Streaming read: every fetched chunk is a result of its own, **a whole document of the format** with
- * its own header and footer. An empty chunk or an error ends the stream. */
+/* Streaming read: every fetched chunk is a result of its own, **a whole document of the format**
+ * with its own header and footer. An empty chunk or an error ends the stream. */
 struct chdb_result *chdb_stream_query_with_params_n(struct chdb_handle *conn, const char *sql,
                                                     size_t sql_len, const char *format,
                                                     size_t format_len, const char *const *names,
-                                                    const size_t *name_lens, const char *const *values,
+                                                    const size_t *name_lens,
+                                                    const char *const *values,
                                                     const size_t *value_lens, size_t count);
 struct chdb_result *chdb_stream_fetch_result(struct chdb_handle *conn, struct chdb_result *stream);
 void chdb_stream_cancel_query(struct chdb_handle *conn, struct chdb_result *stream);
@@ -66,11 +69,12 @@ uint64_t chdb_result_rows_written(struct chdb_result *result);
 uint64_t chdb_result_bytes_written(struct chdb_result *result);
 void chdb_destroy_query_result(struct chdb_result *result);
 
-/* Streaming insert. The statement has no FORMAT clause. Append answers 0 on success and may block. */
+/* Streaming insert; its statement has no FORMAT clause. Append answers 0 on success, may block. */
 struct chdb_insert *chdb_stream_insert_with_params_n(struct chdb_handle *conn, const char *sql,
                                                      size_t sql_len, const char *format,
                                                      size_t format_len, const char *const *names,
-                                                     const size_t *name_lens, const char *const *values,
+                                                     const size_t *name_lens,
+                                                     const char *const *values,
                                                      const size_t *value_lens, size_t count);
 int chdb_stream_append(struct chdb_insert *stream, const void *data, size_t len);
 struct chdb_result *chdb_stream_done(struct chdb_insert *stream);

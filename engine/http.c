@@ -55,8 +55,8 @@ static int on_header_value(http_parser *p, const char *at, size_t len)
     return 0;
 }
 
-/* The parser stops here, so that the request can be looked at before its body is read, and again after
- * the message, so that it leaves the next request alone until this one is answered. */
+/* The parser stops here, so that the request can be looked at before its body is read, and again
+ * after the message, so that it leaves the next request alone until this one is answered. */
 static int on_headers_complete(http_parser *p)
 {
     struct http_conn *c = p->data;
@@ -101,7 +101,6 @@ void http_open(struct http_conn *c, int fd)
     c->in_at = 0;
     c->in_len = 0;
     c->keep_alive = true;
-    c->chunking = false;
     c->close_ends = false;
     buf_init(&c->url, HTTP_URL_BYTES_MAX);
     buf_init(&c->headers, HTTP_HEADER_BYTES_MAX);
@@ -149,7 +148,8 @@ static bool fill(struct http_conn *c, int64_t deadline_ms)
 
 static enum http_read parse(struct http_conn *c)
 {
-    c->in_at += http_parser_execute(&c->parser, &parser_calls, c->in + c->in_at, c->in_len - c->in_at);
+    c->in_at +=
+        http_parser_execute(&c->parser, &parser_calls, c->in + c->in_at, c->in_len - c->in_at);
     enum http_errno wrong = HTTP_PARSER_ERRNO(&c->parser);
     if (wrong == HPE_PAUSED) {
         http_parser_pause(&c->parser, 0);
@@ -157,7 +157,8 @@ static enum http_read parse(struct http_conn *c)
     if (c->url.full || c->headers.full || wrong == HPE_HEADER_OVERFLOW) {
         return HTTP_READ_LARGE;
     }
-    return (wrong == HPE_OK || wrong == HPE_PAUSED) && !c->parser.upgrade ? HTTP_READ_OK : HTTP_READ_BAD;
+    return (wrong == HPE_OK || wrong == HPE_PAUSED) && !c->parser.upgrade ? HTTP_READ_OK
+                                                                          : HTTP_READ_BAD;
 }
 
 enum http_read http_read_head(struct http_conn *c)
@@ -168,7 +169,6 @@ enum http_read http_read_head(struct http_conn *c)
     c->in_value = false;
     c->head_done = false;
     c->message_done = false;
-    c->chunking = false;
     if (!fill(c, now_ms() + HTTP_IDLE_MS)) {
         return HTTP_READ_CLOSED;
     }
@@ -183,7 +183,8 @@ enum http_read http_read_head(struct http_conn *c)
         }
     }
     c->keep_alive = http_should_keep_alive(&c->parser) != 0;
-    c->close_ends = c->parser.http_major < 1 || (c->parser.http_major == 1 && c->parser.http_minor < 1);
+    c->close_ends =
+        c->parser.http_major < 1 || (c->parser.http_major == 1 && c->parser.http_minor < 1);
     c->expects_continue = !c->close_ends && span_is(http_header(c, "Expect"), "100-continue");
     return HTTP_READ_OK;
 }
@@ -211,7 +212,6 @@ static bool send_all(struct http_conn *c, struct iovec *iov, size_t count)
             continue;
         }
         if (n < 0) {
-            c->keep_alive = false;
             return false;
         }
         size_t sent = (size_t)n;
@@ -266,8 +266,8 @@ enum http_read http_read_body(struct http_conn *c, struct span *out)
 
 /* ---- answering ---- */
 
-/* Reads the rest of a body that nobody wants, so that the connection can go on. A client that waits for
- * a 100 never sends it. */
+/* Reads the rest of a body that nobody wants, so that the connection can go on. A client that waits
+ * for a 100 never sends it. */
 static void drain(struct http_conn *c)
 {
     size_t drained = 0;
@@ -285,8 +285,8 @@ static void drain(struct http_conn *c)
 static const char *reason(int status)
 {
     switch (status) {
-#define XX(num, name, string) \
-    case num: \
+#define XX(num, name, string)                                                                      \
+    case num:                                                                                      \
         return #string;
         HTTP_STATUS_MAP(XX)
 #undef XX
@@ -309,7 +309,7 @@ static int head_text(const struct http_conn *c, const struct http_answer *a, con
     return n < 0 || (size_t)n >= size ? -1 : n;
 }
 
-bool http_answer(struct http_conn *c, const struct http_answer *a)
+void http_answer(struct http_conn *c, const struct http_answer *a)
 {
     drain(c);
     char framing[64];
@@ -318,23 +318,25 @@ bool http_answer(struct http_conn *c, const struct http_answer *a)
     int n = head_text(c, a, framing, head, sizeof head);
     if (n < 0) {
         c->keep_alive = false;
-        return false;
+        return;
     }
     bool bodiless = c->parser.method == HTTP_HEAD;
     struct iovec iov[] = {part(head, (size_t)n), part(a->body.ptr, bodiless ? 0 : a->body.len)};
-    return send_all(c, iov, COUNT(iov));
+    if (!send_all(c, iov, COUNT(iov))) {
+        c->keep_alive = false;
+    }
 }
 
 bool http_stream_begin(struct http_conn *c, const struct http_answer *a)
 {
     char head[4096];
     c->keep_alive = c->keep_alive && !c->close_ends;
-    int n = head_text(c, a, c->close_ends ? "" : "Transfer-Encoding: chunked\r\n", head, sizeof head);
+    int n =
+        head_text(c, a, c->close_ends ? "" : "Transfer-Encoding: chunked\r\n", head, sizeof head);
     if (n < 0) {
         c->keep_alive = false;
         return false;
     }
-    c->chunking = true;
     struct iovec iov = part(head, (size_t)n);
     return send_all(c, &iov, 1) && http_stream_add(c, a->body);
 }
@@ -350,17 +352,18 @@ bool http_stream_add(struct http_conn *c, struct span bytes)
     return c->close_ends ? send_all(c, iov + 1, 1) : send_all(c, iov, COUNT(iov));
 }
 
-bool http_stream_end(struct http_conn *c)
+void http_stream_end(struct http_conn *c)
 {
-    c->chunking = false;
-    return c->close_ends || send_text(c, "0\r\n\r\n");
+    if (!c->close_ends && !send_text(c, "0\r\n\r\n")) {
+        c->keep_alive = false;
+    }
 }
 
 void http_stream_break(struct http_conn *c, struct span last_words)
 {
-    (void)http_stream_add(c, last_words);
+    bool told = http_stream_add(c, last_words);
+    (void)told; /* or not: the missing last chunk says enough */
     c->keep_alive = false;
-    c->chunking = false;
 }
 
 void http_linger(struct http_conn *c)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One HTTP/1.1 connection, served by one thread with blocking calls: requests come in by http-parser,
- * bodies are pulled in pieces, answers go out whole or in chunks. Every wait has an end and every part
- * of a request a maximum. Not thread-safe; the owner of a connection is its thread. */
+ * One HTTP/1.1 connection, served by one thread with blocking calls: requests come in by
+ * http-parser, bodies are pulled in pieces, answers go out whole or in chunks. Every wait has an
+ * end and every part of a request a maximum. Not thread-safe; the owner of a connection is its
+ * thread. */
 #ifndef ENGINE_HTTP_H
 #define ENGINE_HTTP_H
 
@@ -13,7 +14,8 @@
 #include "text.h"
 
 enum {
-    HTTP_URL_BYTES_MAX = 2 * 1024 * 1024, /* a statement in it is at most 1 MB, percent-encoded it grows */
+    HTTP_URL_BYTES_MAX =
+        2 * 1024 * 1024, /* a statement in it is at most 1 MB, percent-encoded it grows */
     HTTP_HEADER_BYTES_MAX = 64 * 1024,
     HTTP_INPUT_BYTES = 64 * 1024,
     HTTP_IDLE_MS = 120 * 1000, /* between requests; longer than libcurl keeps an idle connection */
@@ -25,9 +27,9 @@ enum {
 
 enum http_read {
     HTTP_READ_OK,
-    HTTP_READ_CLOSED,  /* the peer went away, or was silent for too long: there is nobody to answer */
-    HTTP_READ_BAD,     /* not HTTP: answer 400 */
-    HTTP_READ_LARGE,   /* URL or headers over the maximum: answer 431 */
+    HTTP_READ_CLOSED, /* the peer went away or was silent for too long: nobody to answer */
+    HTTP_READ_BAD,    /* not HTTP: answer 400 */
+    HTTP_READ_LARGE,  /* URL or headers over the maximum: answer 431 */
 };
 
 struct http_conn {
@@ -41,7 +43,6 @@ struct http_conn {
     bool message_done;
     bool keep_alive;
     bool expects_continue;
-    bool chunking;  /* a chunked answer is under way */
     bool close_ends; /* HTTP/1.0: the end of a streamed answer is the end of the connection */
     size_t in_at;
     size_t in_len;
@@ -68,17 +69,19 @@ struct span http_header(const struct http_conn *c, const char *name);
 /* The next piece of the body, borrowed until the next call; empty at its end. */
 enum http_read http_read_body(struct http_conn *c, struct span *out) MUST_USE;
 
-/* All answer false when the peer is gone. http_answer reads what is left of a small body first; when
- * too much is left, the answer closes the connection. */
-bool http_answer(struct http_conn *c, const struct http_answer *a) MUST_USE;
+/* A failed send clears keep_alive; the functions one calls again and again also answer false then.
+ * http_answer reads what is left of a small body first; when too much is left, the answer closes
+ * the connection. */
+void http_answer(struct http_conn *c, const struct http_answer *a);
 bool http_stream_begin(struct http_conn *c, const struct http_answer *a) MUST_USE;
 bool http_stream_add(struct http_conn *c, struct span bytes) MUST_USE;
-bool http_stream_end(struct http_conn *c) MUST_USE;
+void http_stream_end(struct http_conn *c);
 
 /* Ends a streamed answer so that the client sees that it is not complete. */
 void http_stream_break(struct http_conn *c, struct span last_words);
 
-/* Closing with unread input would throw the answer away: waits a moment for the peer to read and close. */
+/* Closing with unread input would throw the answer away: waits a moment for the peer to read and
+ * close. */
 void http_linger(struct http_conn *c);
 
 #endif

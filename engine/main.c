@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * firstframe-engine: ClickHouse in a process of its own, with ClickHouse's HTTP interface on a Unix
- * socket in its data directory. `firstframe serve` starts and supervises it and talks to it as to any
- * ClickHouse server.
+ * socket in its data directory. `firstframe serve` starts and supervises it and talks to it as to
+ * any ClickHouse server.
  *
  *   DIR/engine.lock   held while the engine runs
  *   DIR/NAME          the socket, mode 0600
  *   DIR/store/        ClickHouse's files
  *
- * It ends by SIGTERM, SIGINT or SIGHUP, and with --parent-fd also when the other end of that pipe is
- * closed or the thread that started it is gone. It always closes ClickHouse first: a process that exits
- * with merges running crashes.
+ * It ends by SIGTERM, SIGINT or SIGHUP, and with --parent-fd also when the other end of that pipe
+ * is closed or the thread that started it is gone. It always closes ClickHouse first: a process
+ * that exits with merges running crashes.
  *
  * Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 the directory is in use. */
 #include <errno.h>
@@ -58,8 +58,9 @@ static int fail(int code, const char *what, const char *detail)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: firstframe-engine --data DIR --socket NAME [--threads N] [--max-memory BYTES] "
-                    "[--parent-fd FD]\n");
+    fprintf(stderr,
+            "usage: firstframe-engine --data DIR --socket NAME [--threads N] [--max-memory BYTES] "
+            "[--parent-fd FD]\n");
     return EXIT_USAGE;
 }
 
@@ -86,9 +87,9 @@ static uint64_t default_memory(void)
 static bool read_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"data", required_argument, NULL, 'd'},       {"socket", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 't'},    {"max-memory", required_argument, NULL, 'm'},
-        {"parent-fd", required_argument, NULL, 'p'},  {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},      {"socket", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 't'},   {"max-memory", required_argument, NULL, 'm'},
+        {"parent-fd", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
     };
     *o = (struct options){.threads = 4, .memory_bytes_max = default_memory(), .parent_fd = -1};
     int c;
@@ -109,11 +110,12 @@ static bool read_options(int argc, char **argv, struct options *o)
         }
     }
     return optind == argc && o->data != NULL && o->socket != NULL && o->socket[0] != '\0' &&
-           strchr(o->socket, '/') == NULL && strlen(o->socket) < sizeof ((struct sockaddr_un *)0)->sun_path;
+           strchr(o->socket, '/') == NULL &&
+           strlen(o->socket) < sizeof((struct sockaddr_un *)0)->sun_path;
 }
 
 /* The process around ClickHouse: private files, many descriptors, dates in UTC whatever the machine
- * says (partitions are days), and the first to go when memory runs out, since it can be restarted. */
+ * says (partitions are days), and the first to go when memory runs out: it can be restarted. */
 static void prepare_process(const struct options *o)
 {
     umask(077);
@@ -129,6 +131,12 @@ static void prepare_process(const struct options *o)
         (void)!write(fd, "300", 3);
         close(fd);
     }
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null,
+                   STDOUT_FILENO); /* the library writes what is left of a cancelled result there */
+        close(null);
+    }
     if (o->parent_fd >= 0) {
         (void)fcntl(o->parent_fd, F_SETFD, FD_CLOEXEC);
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -136,7 +144,8 @@ static void prepare_process(const struct options *o)
     http_parser_set_max_header_size(HTTP_URL_BYTES_MAX + HTTP_HEADER_BYTES_MAX);
 }
 
-/* Blocked before any thread is made, so that every thread inherits it and only the main loop sees them. */
+/* Blocked before any thread is made, so that every thread inherits it and only the main loop sees
+ * them. */
 static int open_signals(void)
 {
     sigset_t set;
@@ -144,7 +153,9 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    return pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    return pthread_sigmask(SIG_BLOCK, &set, NULL) == 0
+               ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)
+               : -1;
 }
 
 /* An engine whose parent was killed needs a moment to close, so one try is not enough. */
@@ -178,7 +189,10 @@ static int open_socket(const char *name)
     if (fd < 0) {
         return -1;
     }
-    (void)unlink(name); /* left by an engine that was killed: the lock says that there is no other */
+    struct stat old;
+    if (lstat(name, &old) == 0 && S_ISSOCK(old.st_mode)) {
+        (void)unlink(name); /* left by an engine that was killed: the lock says there is no other */
+    }
     if (bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || chmod(name, 0600) != 0 ||
         listen(fd, 128) != 0) {
         close(fd);
@@ -235,13 +249,14 @@ static int run(const struct options *o, struct pool *pool, int signal_fd)
     if (server == NULL) {
         return fail(EXIT_FAILED, "out of memory", "");
     }
-    fprintf(stderr, "firstframe-engine: ready socket=%s pid=%ld chdb=%s\n", o->socket, (long)getpid(),
-            chdb_version());
+    fprintf(stderr, "firstframe-engine: ready socket=%s pid=%ld chdb=%s\n", o->socket,
+            (long)getpid(), chdb_version());
     int grace_ms = serve(server, listen_fd, signal_fd, o->parent_fd);
     close(listen_fd);
     (void)unlink(o->socket);
     if (!server_stop(server, grace_ms)) {
-        /* Threads are still inside ClickHouse, so it cannot be closed; its files are safe at any instant. */
+        /* Threads are still inside ClickHouse, so it cannot be closed; its files are safe at any
+         * instant. */
         fail(EXIT_FAILED, "a statement would not end, leaving without closing", "");
         _exit(EXIT_FAILED);
     }

@@ -31,7 +31,8 @@ struct pool {
     size_t waiting;
     struct pool_options options;
     char path_arg[ARG_BYTES];
-    struct chdb_handle **control; /* keeps ClickHouse up while slots are reopened; kills statements */
+    struct chdb_handle *
+        *control; /* keeps ClickHouse up while slots are reopened; kills statements */
     struct slot *slots;
 };
 
@@ -42,8 +43,8 @@ static struct chdb_handle **connect_with(char **args, int count)
     return chdb_connect(count, args);
 }
 
-/* The one that boots ClickHouse takes the server's settings. Its caches are made for big machines (the
- * mark cache alone 5 GB), so they get a share of what the engine may use. */
+/* The one that boots ClickHouse takes the server's settings. Its caches are made for big machines
+ * (the mark cache alone 5 GB), so they get a share of what the engine may use. */
 static struct chdb_handle **connect_control(struct pool *p)
 {
     char program[] = "firstframe-engine";
@@ -93,7 +94,7 @@ static bool run(struct chdb_handle *handle, struct span sql, struct buf *error)
 
 static bool client_gone(int fd)
 {
-    /* A peer that only shut its sending side down still waits for the answer: POLLHUP means both. */
+    /* A peer that only shut its sending side still waits for the answer: POLLHUP means both. */
     struct pollfd pfd = {.fd = fd, .events = 0};
     return fd >= 0 && poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)) != 0;
 }
@@ -118,8 +119,8 @@ static void deadline_after(struct timespec *ts, int ms)
     }
 }
 
-/* The mutex is held while a statement is killed, so that the slot cannot meanwhile have been given to
- * the next request, whose statement would be the one to die. A kill takes a few milliseconds. */
+/* The mutex is held while a statement is killed, so that the slot cannot meanwhile have been given
+ * to the next request, whose statement would be the one to die. A kill takes a few milliseconds. */
 static void *watch_run(void *arg)
 {
     struct pool *p = arg;
@@ -350,6 +351,10 @@ enum pool_answer pool_take(struct pool *p, const struct session *want, int clien
 void pool_give(struct pool *p, struct lease *lease, bool reusable)
 {
     struct slot *s = &p->slots[lease->slot];
+    if (!reusable && s->conn != NULL) {
+        chdb_close_conn(s->conn); /* now: what a failed statement left behind goes with it */
+        s->conn = NULL;
+    }
     pthread_mutex_lock(&p->mutex);
     s->known = s->known && reusable;
     s->busy = false;

@@ -2,13 +2,13 @@
  *
  * A fixed number of chdb connections, each running one statement at a time.
  *
- * A connection has a session: a current database and settings. ClickHouse's HTTP interface has none that
- * outlives a request, so a connection whose session is not the one wanted is closed and opened again
- * (about 0.2 ms), which also works for readonly, that cannot be unset. Requests that repeat the same session, as
- * a store client's do, find their connection as they left it.
+ * A connection has a session: a current database and settings. ClickHouse's HTTP interface has none
+ * that outlives a request, so a connection whose session is not the one wanted is closed and opened
+ * again (about 0.2 ms), which also works for readonly, that cannot be unset. Requests that repeat
+ * the same session, as a store client's do, find their connection as they left it.
  *
- * A thread watches the sockets of those who wait: when a client is gone, its statement is killed. It
- * finds it by the connection's log_comment. All functions may be called from any thread. */
+ * A thread watches the sockets of those who wait: when a client is gone, its statement is killed.
+ * It finds it by the connection's log_comment. All functions may be called from any thread. */
 #ifndef ENGINE_POOL_H
 #define ENGINE_POOL_H
 

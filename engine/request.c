@@ -3,14 +3,26 @@
 
 #include <string.h>
 
-/* Parameters of ClickHouse's HTTP interface that are no settings. What is not listed under `take` below
- * is accepted and ignored: there are no users, roles or sessions in here, and nothing is compressed.
- * log_comment marks the connection for cancelling (pool.c). */
+/* Parameters of ClickHouse's HTTP interface that are no settings. What is not listed under `take`
+ * below is accepted and ignored: there are no users, roles or sessions in here, and nothing is
+ * compressed. log_comment marks the connection for cancelling (pool.c). */
 static const char *const ignored[] = {
-    "user",         "password",          "session_id",     "session_timeout",
-    "session_check", "quota_key",        "stacktrace",     "buffer_size",
-    "role",         "client_protocol_version", "log_comment", "enable_http_compression",
-    "http_zlib_compression_level", "close_session", "decompress", "compress",
+    "user",
+    "password",
+    "session_id",
+    "session_timeout",
+    "session_check",
+    "quota_key",
+    "stacktrace",
+    "buffer_size",
+    "role",
+    "client_protocol_version",
+    "log_comment",
+    "enable_http_compression",
+    "http_zlib_compression_level",
+    "close_session",
+    "decompress",
+    "compress",
 };
 
 static int hex_value(char c)
@@ -110,7 +122,8 @@ static const char *take(struct request *r, struct span name, struct span value)
     }
     bool on = !(value.len == 0 || span_is(value, "0") || span_is(value, "false"));
     if (on && (span_is(name, "compress") || span_is(name, "decompress"))) {
-        return "Code: 48. DB::Exception: Compressed blocks are not supported here. (NOT_IMPLEMENTED)";
+        return "Code: 48. DB::Exception: Compressed blocks are not supported here. "
+               "(NOT_IMPLEMENTED)";
     }
     if (span_is(name, "wait_end_of_query")) {
         r->wait_for_end = on;
@@ -150,7 +163,8 @@ static const char *read_pair(struct request *r, char *pair, size_t len)
 void request_init(struct request *r)
 {
     const struct span none = {.ptr = "", .len = 0};
-    *r = (struct request){.path = none, .query = none, .database = none, .format = none, .query_id = none};
+    *r = (struct request){
+        .path = none, .query = none, .database = none, .format = none, .query_id = none};
     buf_init(&r->settings, REQUEST_SESSION_BYTES_MAX);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A request line in ClickHouse's HTTP interface: the statement, the session it wants, and the rest of
- * the URL's parameters. Every parameter that is not one of the interface's own is a setting. */
+ * A request line in ClickHouse's HTTP interface: the statement, the session it wants, and the rest
+ * of the URL's parameters. Every parameter that is not one of the interface's own is a setting. */
 #ifndef ENGINE_REQUEST_H
 #define ENGINE_REQUEST_H
 
@@ -33,11 +33,12 @@ struct request {
 void request_init(struct request *r);
 void request_fini(struct request *r);
 
-/* Takes the URL apart. Decodes in place, so the request borrows from `url` until it is reset. Answers
- * NULL, or ClickHouse's error text for a URL that cannot be used. */
+/* Takes the URL apart. Decodes in place, so the request borrows from `url` until it is reset.
+ * Answers NULL, or ClickHouse's error text for a URL that cannot be used. */
 const char *request_read(struct request *r, char *url, size_t len) MUST_USE;
 
-/* A setting that the URL did not name, as the GET method's readonly=2. `name` and `value` are plain. */
+/* A setting that the URL did not name, as the GET method's readonly=2. `name` and `value` are
+ * plain. */
 void request_set(struct request *r, const char *name, struct span value);
 
 #endif

@@ -77,15 +77,17 @@ static void client_loop(struct client *cl)
             struct http_answer a = {.status = got == HTTP_READ_LARGE ? 431 : 400,
                                     .type = "text/plain; charset=UTF-8",
                                     .headers = "",
-                                    .body = span_of(got == HTTP_READ_LARGE ? "URL or headers too large.\n"
-                                                                           : "Not HTTP.\n")};
+                                    .body = span_of(got == HTTP_READ_LARGE
+                                                        ? "URL or headers too large.\n"
+                                                        : "Not HTTP.\n")};
             c->keep_alive = false;
-            (void)http_answer(c, &a);
+            http_answer(c, &a);
             break;
         }
         if (!client_mark(cl, true)) {
             c->keep_alive = false;
-            call_refuse(c, "Code: 203. DB::Exception: The engine is stopping. (NO_FREE_CONNECTION)");
+            call_refuse(c,
+                        "Code: 203. DB::Exception: The engine is stopping. (NO_FREE_CONNECTION)");
             break;
         }
         call_serve(c, cl->server->pool);
@@ -96,7 +98,7 @@ static void client_loop(struct client *cl)
     http_linger(c);
 }
 
-/* Leaves the list before the socket is closed, so that server_stop never touches another's socket. */
+/* Leaves the list before the socket is closed, so that server_stop touches no other's socket. */
 static void *client_run(void *arg)
 {
     struct client *cl = arg;

@@ -60,7 +60,8 @@ static size_t quoted_end(const struct lexer *lx, size_t pos)
         if (lx->text.ptr[i] == '\\') {
             i++;
         } else if (lx->text.ptr[i] == quote) {
-            return i + 1; /* a doubled quote reads as two strings side by side, which does no harm */
+            return i +
+                   1; /* a doubled quote reads as two strings side by side, which does no harm */
         }
     }
     return lx->text.len;
@@ -123,12 +124,13 @@ static bool is_sign(const struct token *t, char c)
     return t->kind == TOKEN_SIGN && t->text.ptr[0] == c;
 }
 
-/* Inline data begins after blanks and at most one line break, as in ClickHouse: a further blank line is
- * data already. */
+/* Inline data begins after blanks and at most one line break, as in ClickHouse: a further blank
+ * line is data already. */
 static size_t data_start(const struct lexer *lx)
 {
     size_t i = lx->pos;
-    while (i < lx->text.len && strchr(" \t\f", lx->text.ptr[i]) != NULL && lx->text.ptr[i] != '\0') {
+    while (i < lx->text.len && strchr(" \t\f", lx->text.ptr[i]) != NULL &&
+           lx->text.ptr[i] != '\0') {
         i++;
     }
     if (i < lx->text.len && lx->text.ptr[i] == '\r') {
@@ -140,7 +142,8 @@ static size_t data_start(const struct lexer *lx)
     return i;
 }
 
-static void insert_takes(struct lexer *lx, struct statement *out, size_t head_len, struct span format)
+static void insert_takes(struct lexer *lx, struct statement *out, size_t head_len,
+                         struct span format)
 {
     out->kind = STATEMENT_INSERT;
     out->head = (struct span){.ptr = lx->text.ptr, .len = head_len};
@@ -148,8 +151,9 @@ static void insert_takes(struct lexer *lx, struct statement *out, size_t head_le
     out->data_at = data_start(lx);
 }
 
-/* INSERT [INTO] [TABLE] name [(columns)] [SETTINGS …] then FORMAT x, VALUES, a SELECT, or nothing. The
- * first two words after INSERT may name the table, so `values` or `format` in that place is a name. */
+/* INSERT [INTO] [TABLE] name [(columns)] [SETTINGS …] then FORMAT x, VALUES, a SELECT, or nothing.
+ * The first two words after INSERT may name the table, so `values` or `format` in that place is a
+ * name. */
 static void read_insert(struct lexer *lx, struct statement *out)
 {
     struct token before = {.kind = TOKEN_SIGN, .text = {.ptr = " ", .len = 1}};
@@ -212,9 +216,8 @@ static void read_rest(struct lexer *lx, struct statement *out)
 void statement_read(struct span text, struct statement *out)
 {
     struct lexer lx = {.text = text};
-    *out = (struct statement){.kind = STATEMENT_OTHER,
-                              .format = {.ptr = "", .len = 0},
-                              .head = {.ptr = "", .len = 0}};
+    *out = (struct statement){
+        .kind = STATEMENT_OTHER, .format = {.ptr = "", .len = 0}, .head = {.ptr = "", .len = 0}};
     struct token first = next_token(&lx);
     if (first.kind == TOKEN_END) {
         out->kind = STATEMENT_EMPTY;

@@ -16,8 +16,9 @@ struct span {
     size_t len;
 };
 
-/* Text that grows up to a maximum. Running out (of the maximum or of memory) is remembered in `full` and
- * nothing more is added, so that callers check once, at the end. `data` is NULL until the first byte. */
+/* Text that grows up to a maximum. Running out (of the maximum or of memory) is remembered in
+ * `full` and nothing more is added, so that callers check once, at the end. `data` is NULL until
+ * the first byte. */
 struct buf {
     char *data;
     size_t len;
@@ -36,8 +37,8 @@ void buf_reset(struct buf *b); /* empty again, memory kept */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_text(struct buf *b, const char *text);
 
-/* `text` between two `quote` characters, with backslashes and the quote itself escaped by a backslash:
- * an SQL string (') or identifier (`). */
+/* `text` between two `quote` characters, with backslashes and the quote itself escaped by a
+ * backslash: an SQL string (') or identifier (`). */
 void buf_add_quoted(struct buf *b, char quote, struct span text);
 
 #endif

@@ -70,7 +70,7 @@ struct accounts_options {
     int64_t session_beta_s;   /* life of a session for beta-auth-token; 0: 365 days */
 };
 /* Opens or creates both files and runs the migrations. On failure *out is NULL and the reason (with the path) is
- * logged. KEY_MISSING: accounts.db holds an account but accounts.key is not the key it was made with.
+ * logged. KEY_MISSING: accounts.key is not the key accounts.db was made with.
  * TOO_NEW: the database was written by a later release. data_dir is copied. */
 enum accounts_error accounts_open(const struct accounts_options *options, struct accounts **out) MUST_USE;
 /* Writes the last-used times, stops the watch thread. No other thread may be inside. NULL is fine. */
@@ -79,7 +79,8 @@ void accounts_close(struct accounts *a);
 /* Looks for changes by other processes, reloads the snapshot when there are any, and once a minute writes last-used
  * times and drops what expired long ago. Only needed without the watch thread. */
 void accounts_poll(struct accounts *a);
-/* Grows with every change that was seen, by this process or another. For caches built on top of this store. */
+/* Grows with every change that was seen, by this process or another (sign-ins and last-used times of this process
+ * are no changes). For caches built on top of this store. */
 uint64_t accounts_generation(struct accounts *a);
 /* False on a fresh server: no person exists yet. */
 bool accounts_exists(struct accounts *a);
@@ -100,13 +101,13 @@ struct actor {
 };
 #define ACTOR_CLI (&(const struct actor){.kind = ACTOR_COMMAND_LINE})
 
-/* Both are refused (ROLE_REFUSED) above the actor's own role in that place: a person can grant at most what they
- * have, and only owners touch owners. */
+/* Nobody grants more than they have or touches somebody above them (ROLE_REFUSED); the command line may everything, a
+ * token with system:write counts as an admin in its environment. */
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN, ROLE_OWNER };
 const char *role_name(enum role r); /* "viewer" */
 bool role_from_name(struct span name, enum role *out) MUST_USE;
 
-/* -- first account ------------------------------------------------------------------------------------------------ */
+/* -- first account -- */
 
 struct account_new {
     struct span email, password, person_name;
@@ -130,7 +131,7 @@ enum accounts_error accounts_init_account(struct accounts *a, const struct actor
 /* Clears memory that held a secret; the compiler does not leave it out. */
 void accounts_wipe(void *ptr, size_t len);
 
-/* -- what the collector needs -------------------------------------------------------------------------------------- */
+/* -- what the collector needs -- */
 
 enum keep_addresses { KEEP_ADDRESSES_NONE, KEEP_ADDRESSES_TRUNCATED };
 

@@ -32,7 +32,7 @@ struct audit_row {
 struct audit_query {
     struct span organization_id; /* empty: all */
     struct span environment_id;  /* empty: all */
-    struct span act;             /* exact ("token.revoke") or with a trailing '.' all of a kind ("token."); empty: all */
+    struct span act;             /* "token.revoke", or "token." for all of a kind; empty: all */
     int64_t since_ms, until_ms;  /* [since, until); 0: open */
     uint32_t offset;
     uint32_t limit; /* at most 1,000; 0: 100 */

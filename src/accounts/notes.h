@@ -15,7 +15,7 @@ enum {
     NOTES_BODY_MAX = 65536, /* JSON of a saved object */
 };
 
-/* -- annotations ----------------------------------------------------------------------------------------------------- */
+/* -- annotations -- */
 
 struct annotation {
     char id[ACCOUNTS_UUID_MAX + 1];
@@ -50,7 +50,7 @@ enum accounts_error accounts_annotations(struct accounts *a, struct span environ
                                          const struct annotation_query *q, struct annotation **out, size_t *count,
                                          int64_t *total) MUST_USE;
 
-/* -- error categories -------------------------------------------------------------------------------------------------- */
+/* -- error categories -- */
 
 enum error_severity { ERROR_SEVERITY_AS_SENT, ERROR_SEVERITY_WARNING, ERROR_SEVERITY_FATAL };
 enum error_business { ERROR_BUSINESS_AS_SENT, ERROR_BUSINESS_NO, ERROR_BUSINESS_YES };
@@ -80,7 +80,7 @@ struct error_rule {
 bool accounts_error_rule(struct accounts *a, struct span environment_id, struct span code,
                          struct error_rule *out) MUST_USE;
 
-/* -- signing keys -------------------------------------------------------------------------------------------------------- */
+/* -- signing keys -- */
 
 struct signing_key {
     char id[48];         /* 43 characters of URL-safe base64 */
@@ -101,7 +101,7 @@ enum accounts_error accounts_signing_keys(struct accounts *a, struct span enviro
 bool accounts_signing_key_find(struct accounts *a, struct span id, struct signing_key *out,
                                char environment_id[ACCOUNTS_ID_MAX + 1]) MUST_USE;
 
-/* -- saved objects --------------------------------------------------------------------------------------------------------- */
+/* -- saved objects -- */
 
 enum saved_kind { SAVED_FILTER, SAVED_BOARD, SAVED_ALERT_RULE };
 struct saved_object {

@@ -39,7 +39,8 @@ enum accounts_error accounts_person_remove(struct accounts *a, const struct acto
 enum accounts_error accounts_role_set(struct accounts *a, const struct actor *who, struct span organization_id,
                                       int64_t person_id, enum role role) MUST_USE;
 enum accounts_error accounts_environment_role_set(struct accounts *a, const struct actor *who,
-                                                  struct span environment_id, int64_t person_id, enum role role) MUST_USE;
+                                                  struct span environment_id, int64_t person_id,
+                                                  enum role role) MUST_USE;
 /* Back to the role in the organization. */
 enum accounts_error accounts_environment_role_clear(struct accounts *a, const struct actor *who,
                                                     struct span environment_id, int64_t person_id) MUST_USE;
@@ -52,12 +53,14 @@ struct environment_role {
 enum accounts_error accounts_environment_roles(struct accounts *a, struct span organization_id, int64_t person_id,
                                                struct environment_role **out, size_t *count) MUST_USE;
 
-/* -- sign-in and sessions ------------------------------------------------------------------------------------------ */
+/* -- sign-in and sessions -- */
 
 struct sign_in {
     struct span email, password;
     struct span totp;    /* six digits, or empty */
-    struct span address; /* of the client, whole; for the throttle and, truncated, for the list of sessions */
+    /* Of the client, whole: for the throttle and, truncated, for the list of sessions. All clients without one share
+     * one bucket. */
+    struct span address;
     struct span agent;   /* user agent, for the list of sessions; cut at 200 bytes */
     enum session_kind kind;
 };
@@ -90,12 +93,13 @@ enum accounts_error accounts_session_revoke(struct accounts *a, const struct act
 enum accounts_error accounts_sessions_revoke(struct accounts *a, const struct actor *who, int64_t person_id,
                                              int64_t keep) MUST_USE;
 
-/* -- passwords: all hash, pool thread only --------------------------------------------------------------------------- */
+/* -- passwords: all hash, pool thread only -- */
 
 /* By the person; the current password is needed and its failures are throttled. Other sessions than keep end. */
 enum accounts_error accounts_password_change(struct accounts *a, const struct actor *who, struct span current,
                                              struct span fresh, int64_t keep) MUST_USE;
-/* By an administrator or the command line. All sessions of that person end. */
+/* By somebody above that person, an owner, or the command line; one's own needs accounts_password_change (else
+ * ROLE_REFUSED). All sessions of that person end. */
 enum accounts_error accounts_password_set(struct accounts *a, const struct actor *who, int64_t person_id,
                                           struct span fresh) MUST_USE;
 /* A reset link, valid for an hour. For an unknown e-mail OK with token "" : answer the same, send nothing. THROTTLED
@@ -106,7 +110,7 @@ enum accounts_error accounts_reset_begin(struct accounts *a, const struct actor 
 enum accounts_error accounts_reset_finish(struct accounts *a, struct span address, struct span token,
                                           struct span fresh) MUST_USE;
 
-/* -- TOTP (RFC 6238: SHA-1, 6 digits, 30 s, one step of grace, each code once) ----------------------------------------- */
+/* -- TOTP (RFC 6238: SHA-1, 6 digits, 30 s, one step of grace, each code once) -- */
 
 /* A fresh secret in Base32, shown once; nothing is stored until it is confirmed. */
 void accounts_totp_new(char secret[33]);
@@ -116,7 +120,7 @@ enum accounts_error accounts_totp_enable(struct accounts *a, const struct actor 
 /* By the person, an administrator or the command line. */
 enum accounts_error accounts_totp_disable(struct accounts *a, const struct actor *who, int64_t person_id) MUST_USE;
 
-/* -- invitations --------------------------------------------------------------------------------------------------------- */
+/* -- invitations -- */
 
 struct invitation {
     int64_t id;
@@ -137,7 +141,7 @@ enum accounts_error accounts_invitations(struct accounts *a, struct span organiz
                                          size_t *count) MUST_USE;
 enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct actor *who,
                                                struct span organization_id, int64_t invitation_id) MUST_USE;
-/* What a link invites to, for the page that accepts it. exists: the e-mail has a password here already. LINK_INVALID. */
+/* What a link invites to, for the page that accepts it; or LINK_INVALID. exists: the e-mail has a password here. */
 enum accounts_error accounts_invitation_look(struct accounts *a, struct span token, struct invitation *out,
                                              bool *exists) MUST_USE;
 /* Makes the person, or adds the role to one that exists (who proves it with their password: UNAUTHORIZED, THROTTLED).

@@ -56,8 +56,8 @@ struct principal {
     struct principal_environment environments[ACCOUNTS_ENVIRONMENTS_MAX];
 };
 
-/* HTTP Basic: id and secret of an access token. UNAUTHORIZED covers unknown, wrong, expired, revoked and a disabled
- * environment's token alike; out->kind is then PRINCIPAL_NONE. STORE_FAILED or BUSY: answer 503. */
+/* HTTP Basic: id and secret of an access token. UNAUTHORIZED covers unknown, wrong, expired and
+ * revoked alike; out->kind is then PRINCIPAL_NONE. STORE_FAILED or BUSY: answer 503. */
 enum accounts_error accounts_check_basic(struct accounts *a, struct span id, struct span secret,
                                          struct principal *out) MUST_USE;
 /* beta-auth-token, Bearer, or the cookie's value. The API decides which kind it takes where: see session_kind. */

@@ -15,7 +15,7 @@ struct token {
     int64_t created_ms;
     int64_t created_by;   /* person id; 0: the command line */
     int64_t expires_ms;   /* 0: never */
-    int64_t last_used_ms; /* 0: never; up to a minute late */
+    int64_t last_used_ms; /* 0: never; right to two minutes */
     int64_t revoked_ms;   /* 0: not */
 };
 struct token_new {
@@ -24,7 +24,8 @@ struct token_new {
     struct span filter; /* shape is checked here; that the dimension exists is for the API to check */
     int64_t expires_ms;
 };
-/* secret is shown once and not stored; wipe it. */
+/* secret is shown once and not stored; wipe it. ROLE_REFUSED: the actor lacks one of the permissions there, or is a
+ * token with another filter. */
 enum accounts_error accounts_token_add(struct accounts *a, const struct actor *who, struct span environment_id,
                                        const struct token_new *in, struct token *out,
                                        char secret[ACCOUNTS_SECRET_MAX + 1]) MUST_USE;

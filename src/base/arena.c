@@ -16,6 +16,11 @@ void arena_init(struct arena *a, size_t max)
     *a = (struct arena){.max = max};
 }
 
+void arena_init_blocks(struct arena *a, size_t max, size_t block)
+{
+    *a = (struct arena){.max = max, .block = block};
+}
+
 static void arena_free_blocks(struct arena_block *block)
 {
     while (block) {
@@ -28,7 +33,7 @@ static void arena_free_blocks(struct arena_block *block)
 void arena_free(struct arena *a)
 {
     arena_free_blocks(a->head);
-    *a = (struct arena){.max = a->max};
+    *a = (struct arena){.max = a->max, .block = a->block};
 }
 
 void arena_reset(struct arena *a)
@@ -51,7 +56,8 @@ void *arena_alloc(struct arena *a, size_t len)
     if (len > a->max || a->used > a->max - len) return NULL;
     len = (len + 15) & ~(size_t)15;
     if (a->at == NULL || (size_t)(a->end - a->at) < len) {
-        size_t want = len > ARENA_BLOCK_BYTES ? len : ARENA_BLOCK_BYTES;
+        size_t least = a->block ? a->block : ARENA_BLOCK_BYTES;
+        size_t want = len > least ? len : least;
         struct arena_block *block = malloc(sizeof *block + want);
         BUG_IF(block == NULL);
         *block = (struct arena_block){.next = a->head, .len = want};

@@ -10,9 +10,12 @@ struct arena {
     struct arena_block *head;
     char *at, *end;
     size_t used, max; /* bytes handed out since the last reset, and their bound */
+    size_t block;     /* bytes of a block; 0: the default, 16 KiB */
 };
 
 void arena_init(struct arena *a, size_t max);
+/* The same with blocks of another size, for many small arenas or a few large ones. */
+void arena_init_blocks(struct arena *a, size_t max, size_t block);
 void arena_reset(struct arena *a); /* keeps the first block */
 void arena_free(struct arena *a);
 /* Aligned to 16, not zeroed. NULL when the bound is reached. */

@@ -32,20 +32,29 @@ void view_free(struct view *v);
 enum view_effect view_apply(struct view *v, const struct beacon *b, const struct beacon_event *e) MUST_USE;
 
 struct hash128 view_id(const struct view *v);
+struct span view_key_id(const struct view *v);        /* the id that the SDK gave */
+const char *view_environment(const struct view *v);   /* environment id */
 bool view_started(const struct view *v);  /* an event makes it a view (resolutions item 7) */
 bool view_ended(const struct view *v);    /* a viewend is there */
 bool view_has_gaps(const struct view *v); /* sequence numbers are missing below the viewend (or from 1 on) */
 bool view_backfilled(const struct view *v);
+int64_t view_first_receipt_ms(const struct view *v);
 int64_t view_last_receipt_ms(const struct view *v);
 int64_t view_newest_event_ms(const struct view *v); /* largest viewer_time, client clock */
 size_t view_bytes(const struct view *v); /* memory it holds, for the bench */
 uint32_t view_event_count(const struct view *v);
+uint32_t view_lowest_sequence(const struct view *v);
+uint32_t view_end_sequence(const struct view *v); /* of the first viewend; UINT32_MAX: none */
+/* Events above the first viewend, which folding ignores (resolutions item 8). */
+uint32_t view_ignored_count(const struct view *v);
+/* false: the view does not keep this field, since no column and no event detail needs it. */
+bool view_keeps(enum field f);
 
 /* An environment's decision about an error code (dashboard wins over what the SDK sent). */
-struct error_category {
+struct view_error_rule {
     bool known, fatal, business;
 };
-typedef struct error_category error_category_lookup(void *ctx, const char *environment_id, struct span code);
+typedef struct view_error_rule error_category_lookup(void *ctx, const char *environment_id, struct span code);
 
 /* Computes the row; everything it points at is in arena. categorise may be NULL. The caller sets version, final,
  * had_pending and check; `final` also decides view_dropped (item 14). */

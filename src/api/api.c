@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A request's way: loop thread (route) -> pool thread (credential, handler) -> answer. */
+#include "api/internal.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ANSWER_BYTES_MAX = 256 * 1024 * 1024, WAITING_MAX = 1000, HASHING_THREADS = 2, HASHING_WAITING_MAX = 16 };
+
+struct api {
+    struct api_options options;
+    char *public_url, *data_dir;
+    struct pool *questions, *hashing;
+};
+
+struct api_job {
+    struct api_call call;
+    const struct route *route;
+    struct http_ticket ticket;
+};
+
+static const char *const api_segments[] = {"data", "system", "api", "video", "counts", "v1", "sessions", "session"};
+
+bool api_owns(struct span path)
+{
+    struct span rest = span_from(path, 1);
+    ptrdiff_t slash = span_find(rest, '/');
+    struct span first = slash < 0 ? rest : span_upto(rest, (size_t)slash);
+    for (size_t i = 0; i < COUNT(api_segments); i++)
+        if (span_is(first, api_segments[i])) return true;
+    return span_is(first, "metrics") && slash > 0; /* /metrics alone is for Prometheus */
+}
+
+static void cors_headers(struct api_call *c)
+{
+    struct span origin = http_header(c->request, "Origin");
+    if (origin.len == 0 || origin.len > 256) return;
+    if (!accounts_origin_allowed(c->accounts, span_of(c->environment_id), origin)) return;
+    struct span copy = arena_copy(c->arena, origin);
+    if (copy.ptr == NULL) return;
+    api_header(c, "Access-Control-Allow-Origin", copy.ptr);
+    api_header(c, "Vary", "Origin");
+}
+
+/* Same body as the client has: 304. Only for successful reads. */
+static bool not_modified(struct api_call *c, char etag[24])
+{
+    if (c->status != 200 || (c->request->method != HTTP_M_GET && c->request->method != HTTP_M_HEAD)) return false;
+    (void)snprintf(etag, 24, "\"%016llx\"", (unsigned long long)hash64(buf_span(&c->body), 0));
+    struct span known = http_header(c->request, "If-None-Match");
+    return known.len && (span_is(known, "*") || span_find_span(known, span_of(etag)) >= 0);
+}
+
+static void call_answer(struct api_job *job)
+{
+    struct api_call *c = &job->call;
+    char etag[24] = "";
+    if (c->body.failed) {
+        c->failed = false;
+        c->body.failed = false;
+        api_fail(c, 500, "The answer is too large.");
+    }
+    if (c->environment_id[0]) cors_headers(c);
+    if (not_modified(c, etag)) {
+        c->status = 304;
+        buf_clear(&c->body);
+    }
+    struct http_header headers[8];
+    size_t n = 0;
+    for (; n < c->extra_count; n++) headers[n] = c->extra[n];
+    headers[n++] = (struct http_header){SPAN("Cache-Control"), SPAN("private, no-cache")};
+    if (etag[0]) headers[n++] = (struct http_header){SPAN("ETag"), span_of(etag)};
+    bool body = c->status != 204 && c->status != 304;
+    size_t len = 0;
+    char *text = body ? buf_take(&c->body, &len) : NULL;
+    struct http_reply reply = {.status = c->status, .headers = headers, .header_count = n,
+                               .content_type = body ? "application/json; charset=utf-8" : NULL,
+                               .body = {text, len}, .body_owned = text};
+    buf_free(&c->body);
+    json_parser_free(c->parser);
+    struct http_ticket ticket = job->ticket;
+    job->call.principal = (struct principal){0};
+    http_finish(ticket, &reply); /* the request, and with it the job, may be gone from here on */
+}
+
+static void call_run(void *ctx, void *item)
+{
+    (void)ctx;
+    struct api_job *job = item;
+    job->call.now_ms = wall_now_ms();
+    if (api_authorize(&job->call, job->route)) job->route->handler(&job->call);
+    call_answer(job);
+}
+
+struct api *api_new(const struct api_options *options)
+{
+    struct api *a = calloc(1, sizeof *a);
+    BUG_IF(a == NULL);
+    a->options = *options;
+    a->public_url = strdup(options->public_url);
+    a->data_dir = strdup(options->data_dir);
+    BUG_IF(a->public_url == NULL || a->data_dir == NULL);
+    a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
+    a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
+    return a;
+}
+
+void api_free(struct api *a)
+{
+    if (a == NULL) return;
+    pool_stop(a->questions);
+    pool_stop(a->hashing);
+    free(a->public_url);
+    free(a->data_dir);
+    free(a);
+}
+
+static struct api_job *job_new(struct api *a, struct http_request *r)
+{
+    struct api_job *job = arena_alloc(r->arena, sizeof *job);
+    if (job == NULL) return NULL;
+    *job = (struct api_job){.call = {.api = a, .accounts = a->options.accounts, .store = a->options.store,
+                                     .collector = a->options.collector, .public_url = a->public_url,
+                                     .data_dir = a->data_dir, .request = r, .arena = r->arena, .status = 200}};
+    buf_init(&job->call.body, ANSWER_BYTES_MAX);
+    jw_init(&job->call.json, &job->call.body);
+    return job;
+}
+
+static void preflight_answer(struct api *a, struct http_request *r)
+{
+    struct span origin = http_header(r, "Origin");
+    bool allowed = origin.len && accounts_origin_allowed(a->options.accounts, (struct span){NULL, 0}, origin);
+    struct http_header headers[] = {
+        {SPAN("Access-Control-Allow-Origin"), origin},
+        {SPAN("Access-Control-Allow-Methods"), SPAN("GET, POST, PATCH, DELETE")},
+        {SPAN("Access-Control-Allow-Headers"), SPAN("authorization, beta-auth-token, content-type, x-environment-id")},
+        {SPAN("Access-Control-Max-Age"), SPAN("600")},
+        {SPAN("Vary"), SPAN("Origin")},
+    };
+    http_reply(r, &(struct http_reply){.status = 204, .headers = headers, .header_count = allowed ? COUNT(headers) : 0});
+}
+
+/* Answers that need no pool thread. */
+static void answer_now(struct api_job *job, int status, const char *message)
+{
+    api_fail(&job->call, status, "%s", message);
+    struct http_reply reply = {.status = status, .content_type = "application/json; charset=utf-8",
+                               .headers = job->call.extra, .header_count = job->call.extra_count,
+                               .body = buf_span(&job->call.body)};
+    http_reply(job->call.request, &reply);
+    buf_free(&job->call.body);
+}
+
+void api_handle(struct api *a, struct http_request *r)
+{
+    if (r->method == HTTP_M_OPTIONS) {
+        preflight_answer(a, r);
+        return;
+    }
+    struct api_job *job = job_new(a, r);
+    if (job == NULL) {
+        http_reply(r, &(struct http_reply){.status = 503});
+        return;
+    }
+    ptrdiff_t question = span_find(r->target, '?');
+    struct span raw_path = question < 0 ? r->target : span_upto(r->target, (size_t)question);
+    switch (route_find(r->method, raw_path, r->arena, &job->route, job->call.arguments)) {
+    case ROUTE_UNKNOWN: answer_now(job, 404, "There is nothing here."); return;
+    case ROUTE_OTHER_METHOD: answer_now(job, 405, "This path exists, but not with this method."); return;
+    case ROUTE_FOUND: break;
+    }
+    struct pool *pool = job->route->hashes ? a->hashing : a->questions;
+    job->ticket = http_defer(r);
+    if (pool_submit(pool, job)) return;
+    api_fail(&job->call, 503, "Too many requests wait already. Try again shortly.");
+    call_answer(job);
+}

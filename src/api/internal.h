@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Between the files of src/api only: the route table, authentication, finishing a call. */
+#ifndef FF_API_INTERNAL_H
+#define FF_API_INTERNAL_H
+
+#include "api/api.h"
+
+enum access {
+    ACCESS_OPEN,   /* no credential is looked at */
+    ACCESS_ANY,    /* any valid credential */
+    ACCESS_PERSON, /* a signed-in person */
+#define PERMISSION(name, text, role, help) ACCESS_##name,
+#include "accounts/permissions.def"
+#undef PERMISSION
+};
+
+struct route {
+    enum http_method method;
+    const char *path;
+    enum access access;
+    api_handler *handler;
+    const char *handler_name, *tag, *summary;
+    bool hashes; /* hashes passwords: runs in the small pool */
+};
+size_t route_count(void);
+const struct route *route_at(size_t i);
+
+enum route_match { ROUTE_FOUND, ROUTE_UNKNOWN, ROUTE_OTHER_METHOD };
+/* raw_path: not percent-decoded. arguments are decoded into arena. */
+enum route_match route_find(enum http_method method, struct span raw_path, struct arena *arena, const struct route **out,
+                            struct span arguments[API_ARGUMENTS_MAX]) MUST_USE;
+
+/* Checks the credential and the route's access, chooses the environment. false: the call has failed. */
+bool api_authorize(struct api_call *c, const struct route *route) MUST_USE;
+/* The session token of the request's cookie, or empty. */
+struct span api_cookie_token(const struct http_request *r);
+
+#endif

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * firstframe user, token, environment, audit: administration without the dashboard. A running server notices the change
+ * within a second. */
+#include "cli/cli.h"
+
+#include "accounts/audit.h"
+#include "accounts/environments.h"
+#include "accounts/people.h"
+#include "accounts/tokens.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OUTPUT_BYTES_MAX = 64 * 1024 * 1024 };
+
+/* What every administrative command works with. */
+struct work {
+    struct options *options;
+    struct accounts *accounts;
+    const char *verb, *subject; /* "add", and what follows it or NULL */
+    bool json;
+    struct buf out;
+    struct jw w;
+};
+
+typedef int work_fn(struct work *w);
+struct verb {
+    const char *name;
+    bool needs_subject;
+    work_fn *run;
+};
+
+static int run_verb(enum command c, int argc, char **argv, const struct verb *verbs)
+{
+    static const char *const required[] = {"data", NULL};
+    int exit_code;
+    struct work w = {.options = cli_options(c, argc, argv, &exit_code)};
+    if (w.options == NULL) return exit_code;
+    exit_code = 2;
+    const struct verb *verb = NULL;
+    size_t arguments = options_argument_count(w.options);
+    for (const struct verb *v = verbs; arguments && v->name; v++)
+        if (strcmp(v->name, options_argument(w.options, 0)) == 0) verb = v;
+    w.subject = arguments > 1 ? options_argument(w.options, 1) : NULL;
+    if (c == COMMAND_user && w.subject == NULL) w.subject = options_text(w.options, "email");
+    if (verb == NULL)
+        cli_say("%s: say what to do; \"firstframe %s --help\" lists it", command_words(c), command_words(c));
+    else if (verb->needs_subject && w.subject == NULL)
+        cli_say("%s %s: say which one", command_words(c), verb->name);
+    else if (cli_required(w.options, c, required)) {
+        exit_code = 1;
+        w.accounts = cli_accounts(w.options, true);
+        w.json = options_flag(w.options, "json");
+        w.verb = verb->name;
+        buf_init(&w.out, OUTPUT_BYTES_MAX);
+        jw_init(&w.w, &w.out);
+        if (w.accounts) exit_code = verb->run(&w);
+        if (exit_code == 0) cli_print(&w.out);
+        buf_free(&w.out);
+        accounts_close(w.accounts);
+    }
+    options_free(w.options);
+    return exit_code;
+}
+
+static struct span text_option(const struct work *w, const char *name)
+{
+    return span_of(options_text(w->options, name));
+}
+
+/* The organization of this server (the first one). */
+static bool first_organization(struct work *w, char id[ACCOUNTS_ID_MAX + 1])
+{
+    struct organization *list;
+    size_t n = 0;
+    enum accounts_error e = accounts_organizations(w->accounts, &list, &n);
+    if (e != ACCOUNTS_OK || n == 0) {
+        (void)cli_fail_accounts(e == ACCOUNTS_OK ? ACCOUNTS_NOT_FOUND : e);
+        return false;
+    }
+    memcpy(id, list[0].id, ACCOUNTS_ID_MAX + 1);
+    free(list);
+    return true;
+}
+
+static void time_or_dash(struct work *w, int64_t ms)
+{
+    char text[32] = "-";
+    if (ms) iso_seconds(text, ms);
+    buf_addf(&w->out, "%-21s", text);
+}
+
+static void json_time(struct work *w, const char *key, int64_t ms)
+{
+    char text[32];
+    jw_key(&w->w, key);
+    if (ms) iso_seconds(text, ms), jw_text(&w->w, text);
+    else jw_null(&w->w);
+}
+
+/* -- user ------------------------------------------------------------------------------------------------------------------- */
+
+static int user_list(struct work *w)
+{
+    char organization[ACCOUNTS_ID_MAX + 1];
+    struct person *people;
+    size_t n;
+    if (!first_organization(w, organization)) return 1;
+    enum accounts_error e = accounts_people(w->accounts, span_of(organization), &people, &n);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (w->json) jw_array(&w->w);
+    else buf_addf(&w->out, "%-8s %-21s %s\n", "ROLE", "LAST SEEN", "E-MAIL");
+    for (size_t i = 0; i < n; i++) {
+        if (w->json) {
+            jw_object(&w->w);
+            jw_key(&w->w, "id"), jw_int(&w->w, people[i].id);
+            jw_key(&w->w, "email"), jw_text(&w->w, people[i].email);
+            jw_key(&w->w, "role"), jw_text(&w->w, role_name(people[i].role));
+            json_time(w, "last_seen", people[i].last_seen_ms);
+            jw_object_end(&w->w);
+        } else {
+            buf_addf(&w->out, "%-8s ", role_name(people[i].role));
+            time_or_dash(w, people[i].last_seen_ms);
+            buf_addf(&w->out, " %s\n", people[i].email);
+        }
+    }
+    if (w->json) jw_array_end(&w->w), buf_addc(&w->out, '\n');
+    free(people);
+    return 0;
+}
+
+static bool role_option(struct work *w, enum role *role)
+{
+    if (role_from_name(text_option(w, "role"), role)) return true;
+    cli_say("--role: expected owner, admin, editor or viewer");
+    return false;
+}
+
+static int user_add(struct work *w)
+{
+    char organization[ACCOUNTS_ID_MAX + 1];
+    enum role role;
+    if (!role_option(w, &role) || !first_organization(w, organization)) return 1;
+    struct span password = text_option(w, "password"), environment = text_option(w, "environment");
+    if (password.len == 0) {
+        cli_say("--password, --password-file or FIRSTFRAME_PASSWORD is needed");
+        return 2;
+    }
+    struct person_new in = {.email = span_of(w->subject), .password = password,
+                            .role = environment.len ? ROLE_NONE : role};
+    int64_t id;
+    enum accounts_error e = accounts_person_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &id);
+    if (e == ACCOUNTS_OK && environment.len)
+        e = accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, id, role);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (w->json) buf_addf(&w->out, "{\"id\":%lld}\n", (long long)id);
+    else buf_addf(&w->out, "added %s as %s\n", w->subject, role_name(role));
+    return 0;
+}
+
+static bool person_named(struct work *w, struct person *p)
+{
+    enum accounts_error e = accounts_person_by_email(w->accounts, span_of(w->subject), p);
+    if (e == ACCOUNTS_OK) return true;
+    (void)cli_fail_accounts(e);
+    return false;
+}
+
+static int user_remove(struct work *w)
+{
+    char organization[ACCOUNTS_ID_MAX + 1];
+    struct person p;
+    if (!person_named(w, &p) || !first_organization(w, organization)) return 1;
+    enum accounts_error e = accounts_person_remove(w->accounts, ACTOR_CLI, span_of(organization), p.id);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "removed %s\n", w->subject);
+    return 0;
+}
+
+static int user_password(struct work *w)
+{
+    struct person p;
+    if (!person_named(w, &p)) return 1;
+    enum accounts_error e = accounts_password_set(w->accounts, ACTOR_CLI, p.id, text_option(w, "password"));
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "new password for %s; all sessions have ended\n", w->subject);
+    return 0;
+}
+
+static int user_role(struct work *w)
+{
+    char organization[ACCOUNTS_ID_MAX + 1];
+    struct person p;
+    enum role role;
+    if (!role_option(w, &role) || !person_named(w, &p) || !first_organization(w, organization)) return 1;
+    struct span environment = text_option(w, "environment");
+    enum accounts_error e =
+        environment.len ? accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, p.id, role)
+                        : accounts_role_set(w->accounts, ACTOR_CLI, span_of(organization), p.id, role);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "%s has a new role\n", w->subject);
+    return 0;
+}
+
+int cli_user(int argc, char **argv)
+{
+    static const struct verb verbs[] = {{"add", true, user_add}, {"list", false, user_list}, {"remove", true, user_remove},
+        {"password", true, user_password}, {"role", true, user_role}, {NULL, false, NULL}};
+    return run_verb(COMMAND_user, argc, argv, verbs);
+}
+
+/* -- token ------------------------------------------------------------------------------------------------------------------ */
+
+/* --environment (an id), or the oldest. */
+static bool environment_option(struct work *w, struct environment *out)
+{
+    struct span wanted = text_option(w, "environment");
+    struct environment *list;
+    size_t n = 0;
+    enum accounts_error e = accounts_environments(w->accounts, (struct span){NULL, 0}, &list, &n);
+    if (e != ACCOUNTS_OK) {
+        (void)cli_fail_accounts(e);
+        return false;
+    }
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++) {
+        found = wanted.len == 0 || span_is(wanted, list[i].facts.environment_id);
+        if (found) *out = list[i];
+    }
+    free(list);
+    if (!found) cli_say("there is no such environment; \"firstframe environment list\" shows them");
+    return found;
+}
+
+static void permissions_text(struct buf *out, permission_set set)
+{
+    bool first = true;
+    for (unsigned bit = 0; bit < PERMISSION_COUNT; bit++) {
+        if (!(set & (1u << bit))) continue;
+        buf_addf(out, "%s%s", first ? "" : ",", permission_text((enum permission_bit)bit));
+        first = false;
+    }
+}
+
+static int token_add(struct work *w)
+{
+    struct environment environment;
+    permission_set permissions;
+    if (!permissions_from_list(text_option(w, "permissions"), &permissions)) {
+        cli_say("--permissions: expected names out of data:read, data:write, system:read, system:write, video:read");
+        return 2;
+    }
+    if (!environment_option(w, &environment)) return 1;
+    int64_t days = options_number(w->options, "expires-in-days");
+    struct span name = text_option(w, "name");
+    struct token_new in = {.name = name.len ? name : SPAN("command line"), .permissions = permissions,
+                           .filter = text_option(w, "filter"),
+                           .expires_ms = days ? wall_now_ms() + days * 86400000 : 0};
+    struct token made;
+    char secret[ACCOUNTS_SECRET_MAX + 1];
+    enum accounts_error e =
+        accounts_token_add(w->accounts, ACTOR_CLI, span_of(environment.facts.environment_id), &in, &made, secret);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (w->json) {
+        jw_object(&w->w);
+        jw_key(&w->w, "token_id"), jw_text(&w->w, made.id);
+        jw_key(&w->w, "token_secret"), jw_text(&w->w, secret);
+        jw_key(&w->w, "environment_id"), jw_text(&w->w, made.environment_id);
+        jw_object_end(&w->w);
+        buf_addc(&w->out, '\n');
+    } else {
+        buf_addf(&w->out, "token id     %s\ntoken secret %s   (shown once)\n", made.id, secret);
+    }
+    accounts_wipe(secret, sizeof secret);
+    return 0;
+}
+
+static void token_row(struct work *w, const struct token *t)
+{
+    if (w->json) {
+        jw_object(&w->w);
+        jw_key(&w->w, "id"), jw_text(&w->w, t->id);
+        jw_key(&w->w, "name"), jw_text(&w->w, t->name);
+        jw_key(&w->w, "environment_id"), jw_text(&w->w, t->environment_id);
+        struct buf list;
+        buf_init(&list, 1024);
+        permissions_text(&list, t->permissions);
+        jw_key(&w->w, "permissions"), jw_text(&w->w, list.ptr ? list.ptr : "");
+        buf_free(&list);
+        jw_key(&w->w, "filter"), jw_text(&w->w, t->filter[0] ? t->filter : NULL);
+        json_time(w, "created", t->created_ms), json_time(w, "expires", t->expires_ms);
+        json_time(w, "last_used", t->last_used_ms), json_time(w, "revoked", t->revoked_ms);
+        jw_object_end(&w->w);
+        return;
+    }
+    buf_addf(&w->out, "%s  ", t->id);
+    time_or_dash(w, t->last_used_ms);
+    buf_addf(&w->out, " %s  ", t->revoked_ms ? "revoked" : t->name);
+    permissions_text(&w->out, t->permissions);
+    buf_addf(&w->out, "%s%s\n", t->filter[0] ? "  only " : "", t->filter);
+}
+
+static int token_list(struct work *w)
+{
+    struct environment environment;
+    struct token *tokens;
+    size_t n;
+    if (!environment_option(w, &environment)) return 1;
+    enum accounts_error e = accounts_tokens(w->accounts, span_of(environment.facts.environment_id), &tokens, &n);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (w->json) jw_array(&w->w);
+    else buf_addf(&w->out, "%-36s  %-21s %s\n", "ID", "LAST USED", "NAME");
+    for (size_t i = 0; i < n; i++) token_row(w, &tokens[i]);
+    if (w->json) jw_array_end(&w->w), buf_addc(&w->out, '\n');
+    free(tokens);
+    return 0;
+}
+
+static int token_remove(struct work *w)
+{
+    struct token t;
+    enum accounts_error e = accounts_token_get(w->accounts, span_of(w->subject), &t);
+    if (e == ACCOUNTS_OK)
+        e = accounts_token_revoke(w->accounts, ACTOR_CLI, span_of(t.environment_id), span_of(w->subject));
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "revoked %s\n", w->subject);
+    return 0;
+}
+
+int cli_token(int argc, char **argv)
+{
+    static const struct verb verbs[] = {{"add", false, token_add}, {"list", false, token_list},
+        {"remove", true, token_remove}, {NULL, false, NULL}};
+    return run_verb(COMMAND_token, argc, argv, verbs);
+}
+
+/* -- environment ------------------------------------------------------------------------------------------------------------- */
+
+static void environment_row(struct work *w, const struct environment *e)
+{
+    if (!w->json) {
+        buf_addf(&w->out, "%-10s %-12s %-26s %s%s\n", e->facts.environment_id, environment_type_name(e->type), e->env_key,
+                 e->name, e->facts.allow_backfill ? "  (backfill)" : "");
+        return;
+    }
+    jw_object(&w->w);
+    jw_key(&w->w, "id"), jw_text(&w->w, e->facts.environment_id);
+    jw_key(&w->w, "name"), jw_text(&w->w, e->name);
+    jw_key(&w->w, "type"), jw_text(&w->w, environment_type_name(e->type));
+    jw_key(&w->w, "env_key"), jw_text(&w->w, e->env_key);
+    jw_key(&w->w, "allow_backfill"), jw_bool(&w->w, e->facts.allow_backfill);
+    jw_key(&w->w, "retention_days"), jw_int(&w->w, e->facts.retention_days);
+    jw_object_end(&w->w);
+}
+
+static int environment_list(struct work *w)
+{
+    struct environment *list;
+    size_t n;
+    enum accounts_error e = accounts_environments(w->accounts, (struct span){NULL, 0}, &list, &n);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (w->json) jw_array(&w->w);
+    else buf_addf(&w->out, "%-10s %-12s %-26s %s\n", "ID", "TYPE", "ENV KEY", "NAME");
+    for (size_t i = 0; i < n; i++) environment_row(w, &list[i]);
+    if (w->json) jw_array_end(&w->w), buf_addc(&w->out, '\n');
+    free(list);
+    return 0;
+}
+
+/* The settings that were given on the command line. */
+static bool environment_change(struct work *w, struct environment_change *in, enum environment_type *type, bool *backfill,
+                               uint32_t *retention)
+{
+    *in = (struct environment_change){.name = text_option(w, "name"), .env_key = text_option(w, "env-key")};
+    if (options_given(w->options, "type")) {
+        if (!environment_type_from_name(text_option(w, "type"), type)) {
+            cli_say("--type: expected production, staging or development");
+            return false;
+        }
+        in->type = type;
+    }
+    *backfill = true;
+    if (options_flag(w->options, "allow-backfill")) in->allow_backfill = backfill;
+    *retention = (uint32_t)options_number(w->options, "retention-days");
+    if (options_given(w->options, "retention-days")) in->retention_days = retention;
+    return true;
+}
+
+static int environment_write(struct work *w, bool add)
+{
+    struct environment_change in;
+    struct environment out;
+    enum environment_type type;
+    bool backfill;
+    uint32_t retention;
+    char organization[ACCOUNTS_ID_MAX + 1];
+    if (!environment_change(w, &in, &type, &backfill, &retention) || !first_organization(w, organization)) return 1;
+    if (add && in.name.len == 0 && w->subject) in.name = span_of(w->subject);
+    enum accounts_error e = add ? accounts_environment_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &out)
+                                : accounts_environment_change(w->accounts, ACTOR_CLI, span_of(w->subject), &in, &out);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    environment_row(w, &out);
+    if (w->json) buf_addc(&w->out, '\n');
+    return 0;
+}
+
+static int environment_add(struct work *w)
+{
+    return environment_write(w, true);
+}
+
+static int environment_update(struct work *w)
+{
+    return environment_write(w, false);
+}
+
+static int environment_remove(struct work *w)
+{
+    struct environment_contents contents;
+    enum accounts_error e = accounts_environment_contents(w->accounts, span_of(w->subject), &contents);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    struct span confirm = text_option(w, "confirm");
+    if (confirm.len == 0) {
+        cli_say("this deletes %lld tokens, %lld signing keys, %lld annotations, %lld error categories and %lld saved objects; "
+                "repeat it with --confirm and the environment's name",
+                (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
+                (long long)contents.error_categories, (long long)contents.saved_objects);
+        return 1;
+    }
+    e = accounts_environment_remove(w->accounts, ACTOR_CLI, span_of(w->subject), confirm);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "removed %s\n", w->subject);
+    return 0;
+}
+
+int cli_environment(int argc, char **argv)
+{
+    static const struct verb verbs[] = {{"add", false, environment_add}, {"list", false, environment_list},
+        {"update", true, environment_update}, {"remove", true, environment_remove}, {NULL, false, NULL}};
+    return run_verb(COMMAND_environment, argc, argv, verbs);
+}
+
+/* -- audit ------------------------------------------------------------------------------------------------------------------- */
+
+int cli_audit(int argc, char **argv)
+{
+    static const char *const required[] = {"data", NULL};
+    int exit_code;
+    struct options *o = cli_options(COMMAND_audit, argc, argv, &exit_code);
+    if (o == NULL) return exit_code;
+    if (!cli_required(o, COMMAND_audit, required)) {
+        options_free(o);
+        return 2;
+    }
+    struct work w = {.options = o, .json = options_flag(o, "json"), .accounts = cli_accounts(o, true)};
+    struct audit_row *rows = NULL;
+    size_t n = 0;
+    exit_code = 1;
+    if (w.accounts) {
+        struct audit_query query = {.limit = (uint32_t)options_number(o, "limit")};
+        enum accounts_error e = accounts_audit(w.accounts, &query, &rows, &n, NULL);
+        exit_code = e == ACCOUNTS_OK ? 0 : cli_fail_accounts(e);
+    }
+    buf_init(&w.out, OUTPUT_BYTES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (w.json) {
+            jw_init(&w.w, &w.out);
+            jw_object(&w.w);
+            json_time(&w, "at", rows[i].at_ms);
+            jw_key(&w.w, "actor"), jw_text(&w.w, rows[i].actor);
+            jw_key(&w.w, "act"), jw_text(&w.w, rows[i].act);
+            jw_key(&w.w, "target"), jw_text(&w.w, rows[i].target);
+            jw_key(&w.w, "address"), jw_text(&w.w, rows[i].address);
+            jw_key(&w.w, "details"), jw_raw(&w.w, rows[i].details[0] ? span_of(rows[i].details) : SPAN("{}"));
+            jw_object_end(&w.w);
+            buf_addc(&w.out, '\n');
+        } else {
+            time_or_dash(&w, rows[i].at_ms);
+            buf_addf(&w.out, " %-24s %-24s %s\n", rows[i].act, rows[i].actor, rows[i].target);
+        }
+    }
+    cli_print(&w.out);
+    buf_free(&w.out);
+    free(rows);
+    accounts_close(w.accounts);
+    options_free(o);
+    return exit_code;
+}

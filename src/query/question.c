@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Questions to SQL and back. The shape is always
+ *   SELECT <aggregates> FROM (SELECT <v, a, b, w, p, t, g> FROM <views of the question>) [GROUP BY ...]
+ * with v the view's value, w and p its watch and playing time, t its clock and g its dimension value. */
+#include "query/question.h"
+
+#include "store/dialect.h"
+#include "store/escape.h"
+#include "store/read.h"
+#include "store/result.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024 };
+/* A view's start may lie this long before its end, and (clamped clocks) a little after it. */
+enum { VIEW_LENGTH_MAX_S = 8 * 86400, VIEW_START_AFTER_END_MAX_S = 86400 };
+
+void question_where(struct buf *sql, const char *environment_id, const struct window *window, enum metric_clock clock,
+                    const struct filters *filters)
+{
+    long long start = (long long)window->start_s * 1000, end = (long long)window->end_s * 1000;
+    buf_adds(sql, "environment_id = ");
+    store_escape_text(sql, span_of(environment_id));
+    if (clock == CLOCK_START) {
+        buf_addf(sql, " AND view_start >= %lld AND view_start < %lld", start, end);
+        start -= (long long)VIEW_START_AFTER_END_MAX_S * 1000;
+        end += (long long)VIEW_LENGTH_MAX_S * 1000;
+    }
+    buf_addf(sql, " AND view_end >= %lld AND view_end < %lld", start, end);
+    if (filters) filters_sql(filters, sql);
+}
+
+static void percentile_sql(struct buf *sql, const struct store *store, double q)
+{
+    store_percentile(sql, store, q, "v");
+}
+
+void question_aggregate(struct buf *sql, const struct store *store, const struct metric *m, enum measure measure)
+{
+    double q = measure == MEASURE_MEDIAN ? 0.5 : m->better == BETTER_LOWER ? 0.95 : 0.05;
+    if (m->kind == METRIC_VIEWERS) {
+        buf_adds(sql, "toFloat64(uniqExact(v))");
+        return;
+    }
+    switch (measure) {
+    case MEASURE_COUNT: buf_adds(sql, "toFloat64(count())"); return;
+    case MEASURE_SUM: buf_adds(sql, "toFloat64(sum(v))"); return;
+    case MEASURE_AVG: buf_adds(sql, m->kind == METRIC_RATIO ? "toFloat64(sum(a) / sum(b))" : "toFloat64(avg(v))"); return;
+    case MEASURE_MEDIAN:
+    case MEASURE_95TH: percentile_sql(sql, store, q); return;
+    }
+}
+
+static bool aggregate_needs_ratio(const struct question *question)
+{
+    return question->metric->kind == METRIC_RATIO && question->measure == MEASURE_AVG;
+}
+
+/* "(SELECT ... FROM views of the question)". extra: more inner columns, beginning with ", ", or "". */
+static void inner_sql(struct buf *sql, struct query *q, const struct question *question, const char *extra,
+                      const char *extra_where)
+{
+    const struct metric *m = question->metric;
+    struct buf columns, where;
+    buf_init(&columns, SQL_BYTES_MAX);
+    buf_init(&where, SQL_BYTES_MAX);
+    if (m->kind == METRIC_VIEWERS) buf_addf(&columns, "assumeNotNull(%s) AS v", m->a);
+    else if (m->kind == METRIC_RATIO) buf_addf(&columns, "assumeNotNull(toFloat64(%s) / %s) AS v", m->a, m->b);
+    else buf_addf(&columns, "assumeNotNull(toFloat64(%s)) AS v", m->a);
+    if (aggregate_needs_ratio(question))
+        buf_addf(&columns, ", assumeNotNull(toFloat64(%s)) AS a, assumeNotNull(toFloat64(%s)) AS b", m->a, m->b);
+    buf_addf(&columns, ", toInt64(ifNull(watch_time, 0)) AS w, ifNull(view_playing_time, 0) AS p%s", extra);
+    question_where(&where, question->environment_id, &question->window, m->clock, question->filters);
+    if (strcmp(m->population, "1") != 0) buf_addf(&where, " AND %s", m->population);
+    if (m->kind == METRIC_RATIO) buf_addf(&where, " AND ifNull(%s, 0) > 0", m->b);
+    buf_addf(&where, " AND isNotNull(%s)%s", m->a, extra_where);
+    store_views_from(sql, q->store, columns.ptr, buf_span(&where));
+    BUG_IF(columns.failed || where.failed);
+    buf_free(&columns);
+    buf_free(&where);
+}
+
+/* Runs the statement; the rows are in out, which the caller frees. */
+static enum err run(struct query *q, struct buf *sql, struct buf *out)
+{
+    enum err e = sql->failed ? ERR_FULL : store_select(q->store, buf_span(sql), out, &q->error);
+    buf_free(sql);
+    return e;
+}
+
+static struct answer answer_of(const struct question *question, int64_t views, double value)
+{
+    bool counts = question->measure == MEASURE_COUNT || question->measure == MEASURE_SUM ||
+                  question->metric->kind == METRIC_VIEWERS;
+    struct answer a = {.views = views, .has_value = views > 0 || counts, .value = views > 0 ? value : 0};
+    if (!isfinite(a.value)) a.has_value = false;
+    return a;
+}
+
+static void aggregates_sql(struct buf *sql, struct query *q, const struct question *question)
+{
+    buf_adds(sql, "toInt64(count()), ");
+    question_aggregate(sql, q->store, question->metric, question->measure);
+}
+
+static struct answer read_answer(struct bytes *rows, const struct question *question, bool times)
+{
+    int64_t views = rb_i64(rows);
+    struct answer a = answer_of(question, views, rb_f64(rows));
+    if (times) a.watch_ms = rb_i64(rows), a.playing_ms = rb_i64(rows);
+    return a;
+}
+
+enum err query_overall(struct query *q, const struct question *question, struct answer *out)
+{
+    struct buf sql, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_adds(&sql, "SELECT ");
+    aggregates_sql(&sql, q, question);
+    buf_adds(&sql, ", toInt64(sum(w)), toInt64(sum(p)) FROM ");
+    inner_sql(&sql, q, question, "", "");
+    enum err e = run(q, &sql, &rows);
+    if (e == ERR_NONE) {
+        struct bytes in = bytes_of(buf_span(&rows));
+        *out = read_answer(&in, question, true);
+        if (!in.ok) e = ERR_CORRUPT;
+    }
+    buf_free(&rows);
+    return e;
+}
+
+enum err query_timeseries(struct query *q, const struct question *question, int64_t step_s, struct bucket **out,
+                          size_t *count)
+{
+    int64_t first = window_first_bucket_s(&question->window, step_s), n = window_buckets(&question->window, step_s);
+    struct bucket *buckets = arena_alloc(q->arena, (size_t)n * sizeof *buckets);
+    if (buckets == NULL) return ERR_FULL;
+    for (int64_t i = 0; i < n; i++)
+        buckets[i] = (struct bucket){.start_s = first + i * step_s, .answer = answer_of(question, 0, 0)};
+    struct buf sql, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_addf(&sql, "SELECT toInt64(intDiv(t, %lld)) AS k, ", (long long)step_s * 1000);
+    aggregates_sql(&sql, q, question);
+    buf_adds(&sql, " FROM ");
+    inner_sql(&sql, q, question, question->metric->clock == CLOCK_START ? ", view_start AS t" : ", view_end AS t", "");
+    buf_adds(&sql, " GROUP BY k");
+    enum err e = run(q, &sql, &rows);
+    struct bytes in = bytes_of(buf_span(&rows));
+    while (e == ERR_NONE && bytes_left(&in)) {
+        int64_t at = rb_i64(&in) - first / step_s;
+        struct answer a = read_answer(&in, question, false);
+        if (!in.ok) e = ERR_CORRUPT;
+        else if (at >= 0 && at < n) buckets[at].answer = a;
+    }
+    buf_free(&rows);
+    *out = buckets;
+    *count = (size_t)n;
+    return e;
+}
+
+void dimension_text_sql(struct buf *sql, const struct dimension *d, const char *g)
+{
+    switch (d->type) {
+    case DIMENSION_TEXT: buf_addf(sql, "CAST(%s AS Nullable(String))", g); return;
+    case DIMENSION_NUMBER:
+    case DIMENSION_FPS: buf_addf(sql, "CAST(toString(%s) AS Nullable(String))", g); return;
+    case DIMENSION_BOOL:
+    case DIMENSION_NBOOL: buf_addf(sql, "CAST(if(isNull(%s), NULL, if(%s = 1, 'true', 'false')) AS Nullable(String))", g, g); return;
+    case DIMENSION_TRACE:
+        buf_addf(sql, "CAST(concat('[', arrayStringConcat(%s, ','), ']') AS Nullable(String))", g);
+        return;
+    }
+}
+
+/* -- segments: scores and ranks (resolutions 89, 90) -------------------------------------------------------------------- */
+
+static double segment_score(const struct question *question, const struct answer *overall, const struct answer *segment)
+{
+    const struct metric *m = question->metric;
+    bool lower = m->better == BETTER_LOWER;
+    if (!segment->has_value || question->measure == MEASURE_COUNT || m->kind == METRIC_VIEWERS) return 0;
+    if (question->measure == MEASURE_SUM) return lower ? -segment->value : 0;
+    if (!overall->has_value) return 0;
+    double difference = lower ? overall->value - segment->value : segment->value - overall->value;
+    return difference * (double)segment->views;
+}
+
+/* Text ascending by bytes, null last. */
+static int field_compare(struct span a, struct span b)
+{
+    if (a.ptr == NULL || b.ptr == NULL) return (a.ptr == NULL) - (b.ptr == NULL);
+    return span_compare(a, b);
+}
+
+static int segment_worse_first(const void *x, const void *y)
+{
+    const struct segment *a = x, *b = y;
+    if (a->score < b->score || a->score > b->score) return a->score < b->score ? -1 : 1;
+    if (a->answer.views != b->answer.views) return a->answer.views > b->answer.views ? -1 : 1;
+    if (a->dimension != b->dimension) {
+        int order = strcmp(a->dimension->id, b->dimension->id);
+        if (order) return order;
+    }
+    return field_compare(a->field, b->field);
+}
+
+static void segments_rank(struct segment *s, size_t n)
+{
+    if (n) qsort(s, n, sizeof *s, segment_worse_first);
+    for (size_t i = 0; i < n; i++) s[i].rank = (int64_t)i + 1;
+}
+
+/* "SELECT toUInt8(kind), <field>, n, value, watch, playing FROM (...GROUP BY g)"; kind UINT8_MAX is the overall row. */
+static void segments_sql(struct buf *sql, struct query *q, const struct question *question, const struct dimension *by,
+                         unsigned kind, bool skip_null)
+{
+    struct buf extra, not_null;
+    buf_init(&extra, SQL_BYTES_MAX);
+    buf_init(&not_null, SQL_BYTES_MAX);
+    buf_addf(&extra, ", %s AS g", by->column);
+    if (skip_null && by->type != DIMENSION_BOOL && by->type != DIMENSION_TRACE)
+        buf_addf(&not_null, " AND isNotNull(%s)", by->column);
+    buf_addf(sql, "SELECT toUInt8(%u), ", kind);
+    dimension_text_sql(sql, by, "g");
+    buf_adds(sql, ", n, value, watch, playing FROM (SELECT g, toInt64(count()) AS n, ");
+    question_aggregate(sql, q->store, question->metric, question->measure);
+    buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
+    inner_sql(sql, q, question, extra.ptr, not_null.ptr ? not_null.ptr : "");
+    buf_adds(sql, " GROUP BY g)");
+    buf_free(&extra);
+    buf_free(&not_null);
+}
+
+static void overall_sql(struct buf *sql, struct query *q, const struct question *question)
+{
+    buf_addf(sql, "SELECT toUInt8(%u), CAST(NULL AS Nullable(String)), n, value, watch, playing FROM (SELECT toInt64(count()) AS n, ",
+             (unsigned)UINT8_MAX);
+    question_aggregate(sql, q->store, question->metric, question->measure);
+    buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
+    inner_sql(sql, q, question, "", "");
+    buf_adds(sql, ")");
+}
+
+struct segment_list {
+    struct segment *items;
+    size_t n, room;
+};
+
+static struct segment *segment_add(struct arena *arena, struct segment_list *list)
+{
+    if (list->n == list->room) {
+        size_t room = list->room ? list->room * 2 : 64;
+        struct segment *grown = arena_alloc(arena, room * sizeof *grown);
+        if (grown == NULL) return NULL;
+        if (list->n) memcpy(grown, list->items, list->n * sizeof *grown);
+        list->items = grown;
+        list->room = room;
+    }
+    return &list->items[list->n++];
+}
+
+/* Reads rows of segments_sql and overall_sql; dimensions by kind. */
+static enum err segments_read(struct query *q, const struct question *question, struct span rows,
+                              const struct dimension *const *by, struct segment_list *list, struct answer *overall)
+{
+    struct bytes in = bytes_of(rows);
+    *overall = answer_of(question, 0, 0);
+    while (bytes_left(&in)) {
+        unsigned kind = bytes_u8(&in);
+        struct span field = rb_nullable_text(&in);
+        struct answer answer = read_answer(&in, question, true);
+        if (!in.ok) return ERR_CORRUPT;
+        if (kind == UINT8_MAX) {
+            *overall = answer;
+            continue;
+        }
+        struct segment *s = segment_add(q->arena, list);
+        if (s == NULL) return ERR_FULL;
+        *s = (struct segment){.answer = answer, .dimension = by[kind]};
+        if (field.ptr) {
+            s->field = arena_copy(q->arena, field);
+            if (s->field.ptr == NULL) return ERR_FULL;
+        }
+    }
+    for (size_t i = 0; i < list->n; i++) list->items[i].score = segment_score(question, overall, &list->items[i].answer);
+    segments_rank(list->items, list->n);
+    return ERR_NONE;
+}
+
+static enum err segments_run(struct query *q, const struct question *question, struct buf *sql,
+                             const struct dimension *const *by, struct segment **out, size_t *count,
+                             struct answer *overall)
+{
+    struct buf rows;
+    buf_init(&rows, ROWS_BYTES_MAX);
+    struct segment_list list = {0};
+    enum err e = run(q, sql, &rows);
+    if (e == ERR_NONE) e = segments_read(q, question, buf_span(&rows), by, &list, overall);
+    buf_free(&rows);
+    *out = list.items;
+    *count = list.n;
+    return e;
+}
+
+enum err query_breakdown(struct query *q, const struct question *question, const struct dimension *by,
+                         struct segment **out, size_t *count, struct answer *overall)
+{
+    struct buf sql;
+    buf_init(&sql, SQL_BYTES_MAX);
+    segments_sql(&sql, q, question, by, 0, false);
+    buf_adds(&sql, " UNION ALL ");
+    overall_sql(&sql, q, question);
+    return segments_run(q, question, &sql, &by, out, count, overall);
+}
+
+enum err query_insights(struct query *q, const struct question *question, struct segment **out, size_t *count)
+{
+    const struct dimension *by[UINT8_MAX];
+    unsigned n = 0;
+    struct buf sql;
+    buf_init(&sql, SQL_BYTES_MAX);
+    for (size_t i = 0; i < dimension_count(); i++) {
+        const struct dimension *d = dimension_at(i);
+        if (!d->insights) continue;
+        BUG_IF(n == UINT8_MAX);
+        segments_sql(&sql, q, question, d, n, true);
+        buf_adds(&sql, " UNION ALL ");
+        by[n++] = d;
+    }
+    overall_sql(&sql, q, question);
+    struct answer overall;
+    return segments_run(q, question, &sql, by, out, count, &overall);
+}
+
+/* -- values of a dimension ------------------------------------------------------------------------------------------------ */
+
+static int segment_more_views_first(const void *x, const void *y)
+{
+    const struct segment *a = x, *b = y;
+    if (a->answer.views != b->answer.views) return a->answer.views > b->answer.views ? -1 : 1;
+    return field_compare(a->field, b->field);
+}
+
+enum err query_values(struct query *q, const char *environment_id, const struct window *window,
+                      const struct filters *filters, const struct dimension *by, bool elements, struct segment **out,
+                      size_t *count)
+{
+    struct buf sql, rows, columns, where;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_init(&columns, SQL_BYTES_MAX);
+    buf_init(&where, SQL_BYTES_MAX);
+    buf_addf(&columns, "%s AS g", by->column);
+    question_where(&where, environment_id, window, CLOCK_END, filters);
+    buf_adds(&sql, "SELECT ");
+    if (elements) buf_adds(&sql, "CAST(e AS Nullable(String))");
+    else dimension_text_sql(&sql, by, "g");
+    buf_addf(&sql, " AS field, toInt64(count()) FROM (SELECT %s FROM ", elements ? "arrayJoin(arrayDistinct(g)) AS e" : "g");
+    store_views_from(&sql, q->store, columns.ptr, buf_span(&where));
+    buf_addf(&sql, ") GROUP BY %s", elements ? "e" : "g");
+    buf_free(&columns);
+    buf_free(&where);
+    struct segment_list list = {0};
+    enum err e = run(q, &sql, &rows);
+    struct bytes in = bytes_of(buf_span(&rows));
+    while (e == ERR_NONE && bytes_left(&in)) {
+        struct span field = rb_nullable_text(&in);
+        int64_t views = rb_i64(&in);
+        struct segment *s = in.ok ? segment_add(q->arena, &list) : NULL;
+        if (s == NULL) e = in.ok ? ERR_FULL : ERR_CORRUPT;
+        else *s = (struct segment){.answer = {.views = views}, .dimension = by};
+        if (s && field.ptr) s->field = arena_copy(q->arena, field);
+    }
+    buf_free(&rows);
+    if (list.n) qsort(list.items, list.n, sizeof *list.items, segment_more_views_first);
+    *out = list.items;
+    *count = list.n;
+    return e;
+}
