@@ -60,8 +60,7 @@ static size_t quoted_end(const struct lexer *lx, size_t pos)
         if (lx->text.ptr[i] == '\\') {
             i++;
         } else if (lx->text.ptr[i] == quote) {
-            return i +
-                   1; /* a doubled quote reads as two strings side by side, which does no harm */
+            return i + 1; /* a doubled quote reads as two strings, which does no harm */
         }
     }
     return lx->text.len;

@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 preset=${1:?preset}; shift
 tools/install.sh build
 dir=build; [ "$preset" = release ] || dir=build-$preset
-[ -f "$dir/build.ninja" ] || { echo "configuring $dir"; cmake --preset "$preset" -G Ninja >"/tmp/firstframe-configure.$$" || { cat "/tmp/firstframe-configure.$$" >&2; exit 1; }; rm -f "/tmp/firstframe-configure.$$"; }
+if [ ! -f "$dir/build.ninja" ]; then
+  mkdir -p "$dir"
+  cmake --preset "$preset" -G Ninja >"$dir/configure.log" 2>&1 || { cat "$dir/configure.log" >&2; exit 1; }
+fi
 echo "building $dir"
 ninja -C "$dir" --quiet "$@"
+[ "$preset" != release ] || tools/share.sh "$dir"

@@ -109,6 +109,13 @@ struct api *api_new(const struct api_options *options)
     return a;
 }
 
+void api_set_public_url(struct api *a, const char *public_url)
+{
+    free(a->public_url);
+    a->public_url = strdup(public_url);
+    BUG_IF(a->public_url == NULL);
+}
+
 void api_free(struct api *a)
 {
     if (a == NULL) return;

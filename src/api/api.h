@@ -27,6 +27,8 @@ struct api_options {
     const char *data_dir;   /* copied */
 };
 struct api *api_new(const struct api_options *options) MUST_USE;
+/* Before the first request: when the address is known only after binding. */
+void api_set_public_url(struct api *a, const char *public_url);
 /* Finishes the calls under way. */
 void api_free(struct api *a);
 /* Takes a request whose path begins with a reserved segment of the API (see api_owns). Answers it, at once or later. */

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one C++ file: walks simdjson's on-demand document into the flat node array of json.h.
+// The one C++ file. simdjson's first stage, which it chooses for the processor at run time, finds where every token of
+// the text begins; the walk here checks the grammar between the tokens and writes the flat node array of json.h. (Its own
+// on-demand and DOM interfaces fix the processor at compile time, build more than is needed, and refuse lone surrogates.)
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <simdjson.h>
 
 extern "C" {
 #include "base/json.h"
 }
 
-using namespace simdjson;
-
 struct json_parser {
-    ondemand::parser parser;
-    std::vector<json_node> nodes;
-    char *padded = nullptr; // copy of the text with simdjson's padding
-    size_t padded_cap = 0;
-    char *strings = nullptr; // unescaped strings; never longer in all than the text times 3 (lone surrogates)
+    std::unique_ptr<simdjson::internal::dom_parser_implementation> stage;
+    json_node *nodes = nullptr;
+    uint32_t nodes_cap = 0, nodes_len = 0, nodes_max = 0;
+    char *text = nullptr; // copy of the text with simdjson's padding
+    size_t text_cap = 0;
+    char *strings = nullptr; // unescaped strings; never longer in all than the text
     size_t strings_cap = 0, strings_len = 0;
-    uint32_t nodes_max = 0;
+    const uint32_t *token = nullptr; // the next one; after the last comes one that points at the blank after the text
+    bool any_escape = false;
     const char *why = nullptr;
 };
 
@@ -97,156 +101,209 @@ bool fail(json_parser &p, const char *why)
     return false;
 }
 
-bool add(json_parser &p, uint8_t type, size_t &index)
+// The next token's place is taken.
+inline const char *next_token(json_parser &p)
 {
-    if (p.nodes.size() >= p.nodes_max) return fail(p, "too many values");
-    index = p.nodes.size();
-    p.nodes.push_back(json_node{});
-    p.nodes.back().type = type;
+    return p.text + *p.token++;
+}
+
+bool grow(json_parser &p)
+{
+    if (p.nodes_len >= p.nodes_max) return fail(p, "too many values");
+    size_t cap = p.nodes_cap ? size_t(p.nodes_cap) * 2 : 256;
+    if (cap > p.nodes_max) cap = p.nodes_max;
+    void *grown = realloc(p.nodes, cap * sizeof *p.nodes);
+    if (grown == nullptr) return fail(p, "too large");
+    p.nodes = (json_node *)grown;
+    p.nodes_cap = uint32_t(cap);
     return true;
 }
 
-// raw: the token from its opening quote on, possibly with what follows up to the next token.
-bool string_token(json_parser &p, std::string_view raw, json_node &node)
+inline bool add(json_parser &p, json_type type, uint32_t &index)
 {
-    if (raw.size() < 2 || raw[0] != '"') return fail(p, "not a string");
-    const char *from = raw.data() + 1, *limit = raw.data() + raw.size(), *end = from;
-    bool escaped = false;
-    while (end < limit && *end != '"') {
-        if ((unsigned char)*end < 0x20) return fail(p, "control character in a string");
-        if (*end == '\\') escaped = true, end++;
-        end++;
-    }
-    if (end >= limit) return fail(p, "unclosed string");
-    node.raw = {raw.data(), size_t(end + 1 - raw.data())};
-    if (escaped) return unescape(p, from, end, node.v.s) || fail(p, "bad escape in a string");
-    node.v.s = {from, size_t(end - from)};
+    if (p.nodes_len >= p.nodes_cap || p.nodes_len >= p.nodes_max)
+        if (!grow(p)) return false;
+    index = p.nodes_len++;
+    p.nodes[index].type = uint8_t(type);
+    p.nodes[index].count = 0;
     return true;
 }
 
-struct span trimmed(std::string_view raw)
+inline bool is_blank(char c)
 {
-    return span_trim(span_make(raw.data(), raw.size()));
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-bool scalar(json_parser &p, ondemand::value value, ondemand::json_type type, size_t index)
+// What may follow a number or a word.
+inline bool ends_scalar(char c)
 {
-    json_node &node = p.nodes[index];
-    std::string_view raw = value.raw_json_token();
-    switch (type) {
-    case ondemand::json_type::string: node.type = JSON_STRING; return string_token(p, raw, node);
-    case ondemand::json_type::null:
-        node.raw = trimmed(raw);
-        if (!span_is(node.raw, "null")) return fail(p, "not JSON");
-        node.type = JSON_NULL;
-        return true;
-    case ondemand::json_type::boolean: {
-        node.raw = trimmed(raw);
-        if (!span_is(node.raw, "true") && !span_is(node.raw, "false")) return fail(p, "not JSON");
-        node.type = node.raw.len == 4 ? JSON_TRUE : JSON_FALSE;
-        return true;
-    }
-    case ondemand::json_type::number: {
-        node.raw = trimmed(raw);
-        int64_t i;
-        double d;
-        if (!value.get_int64().get(i)) {
-            node.type = JSON_INT;
-            node.v.i = i;
-            return true;
-        }
-        if (value.get_double().get(d)) return fail(p, "bad number");
-        node.type = JSON_DOUBLE;
-        node.v.d = d;
-        return true;
-    }
-    case ondemand::json_type::array:
-    case ondemand::json_type::object: break;
-    }
-    return fail(p, "not JSON");
+    return c == ',' || c == '}' || c == ']' || is_blank(c);
 }
 
-bool walk(json_parser &p, ondemand::value value, unsigned depth);
-
-bool walk_object(json_parser &p, ondemand::object object, size_t index, unsigned depth)
+// start is at the opening quote; the closing one is the last thing before the token that follows.
+inline bool string_token(json_parser &p, const char *start, json_node &node)
 {
-    uint32_t count = 0;
-    for (auto item : object) {
-        ondemand::field field;
-        if (std::move(item).get(field)) return fail(p, "bad object");
-        size_t key;
-        if (!add(p, JSON_STRING, key)) return false;
-        // key() is the raw key without its quotes; the quote before and after it are in the text.
-        const char *name = field.key().raw();
-        std::string_view token(name - 1, size_t(p.padded + p.padded_cap - (name - 1)));
-        if (!string_token(p, token, p.nodes[key])) return false;
-        p.nodes[key].next = uint32_t(key + 1);
-        if (!walk(p, field.value(), depth + 1)) return false;
-        count++;
-    }
-    p.nodes[index].count = count;
+    const char *end = p.text + *p.token - 1;
+    while (is_blank(*end)) end--;
+    if (end <= start || *end != '"') return fail(p, "unclosed string");
+    node.raw = {start, size_t(end + 1 - start)};
+    size_t len = size_t(end - start - 1);
+    if (p.any_escape && memchr(start + 1, '\\', len))
+        return unescape(p, start + 1, end, node.v.s) || fail(p, "bad escape in a string");
+    node.v.s = {start + 1, len};
     return true;
 }
 
-bool walk_array(json_parser &p, ondemand::array array, size_t index, unsigned depth)
+inline bool is_digit(char c)
 {
-    uint32_t count = 0;
-    for (auto item : array) {
-        ondemand::value value;
-        if (item.get(value)) return fail(p, "bad array");
-        if (!walk(p, value, depth + 1)) return false;
-        count++;
-    }
-    p.nodes[index].count = count;
+    return c >= '0' && c <= '9';
+}
+
+bool number_double(json_parser &p, const char *start, const char *end, json_node &node)
+{
+    double d = 0;
+    auto r = std::from_chars(start, end, d);
+    if (r.ec == std::errc::result_out_of_range) d = strtod(start, nullptr); // an underflow is 0
+    if ((r.ec != std::errc() && r.ec != std::errc::result_out_of_range) || !std::isfinite(d)) return fail(p, "bad number");
+    node.type = JSON_DOUBLE;
+    node.v.d = d;
     return true;
 }
 
-bool walk(json_parser &p, ondemand::value value, unsigned depth)
+bool number_token(json_parser &p, const char *start, json_node &node)
 {
-    if (depth > JSON_DEPTH_MAX) return fail(p, "nested too deeply");
-    ondemand::json_type type;
-    if (value.type().get(type)) return fail(p, "not JSON");
-    size_t index;
-    if (!add(p, JSON_NULL, index)) return false;
+    const char *at = start + (*start == '-'), *digits = at;
+    uint64_t whole = 0;
+    while (is_digit(*at)) whole = whole * 10 + uint64_t(*at++ - '0');
+    size_t count = size_t(at - digits);
+    if (count == 0 || (count > 1 && *digits == '0')) return fail(p, "bad number");
+    bool integer = true;
+    if (*at == '.') {
+        integer = false;
+        if (!is_digit(*++at)) return fail(p, "bad number");
+        while (is_digit(*at)) at++;
+    }
+    if (*at == 'e' || *at == 'E') {
+        integer = false;
+        at++;
+        if (*at == '+' || *at == '-') at++;
+        if (!is_digit(*at)) return fail(p, "bad number");
+        while (is_digit(*at)) at++;
+    }
+    if (!ends_scalar(*at)) return fail(p, "bad number");
+    node.raw = {start, size_t(at - start)};
+    if (!integer) return number_double(p, start, at, node);
+    int64_t i = *start == '-' ? -int64_t(whole) : int64_t(whole);
+    if (count > 18) { // may not fit
+        auto r = std::from_chars(start, at, i);
+        if (r.ec != std::errc()) return number_double(p, start, at, node);
+    }
+    node.type = JSON_INT;
+    node.v.i = i;
+    return true;
+}
+
+bool word_token(json_parser &p, const char *start, const char *word, size_t len, json_node &node)
+{
+    if (memcmp(start, word, len) != 0 || !ends_scalar(start[len])) return fail(p, "not JSON");
+    node.raw = {start, len};
+    return true;
+}
+
+bool container(json_parser &p, const char *start, uint32_t index, unsigned depth);
+
+bool value(json_parser &p, unsigned depth)
+{
+    const char *start = next_token(p);
+    uint32_t index;
     bool ok;
-    if (type == ondemand::json_type::object || type == ondemand::json_type::array) {
-        bool is_object = type == ondemand::json_type::object;
-        p.nodes[index].type = is_object ? JSON_OBJECT : JSON_ARRAY;
-        const char *start = value.raw_json_token().data();
-        if (is_object) {
-            ondemand::object object;
-            ok = !value.get_object().get(object) && walk_object(p, object, index, depth);
-        } else {
-            ondemand::array array;
-            ok = !value.get_array().get(array) && walk_array(p, array, index, depth);
-        }
-        if (!ok) return fail(p, "not JSON");
-        // The closing bracket is the last one before the next token; find it from the last child's end.
-        const json_node &last = p.nodes.back();
-        const char *end = &last == &p.nodes[index] ? start + 1 : last.raw.ptr + last.raw.len;
-        while (*end != (is_object ? '}' : ']')) end++;
-        p.nodes[index].raw = {start, size_t(end + 1 - start)};
-    } else {
-        ok = scalar(p, value, type, index);
+    switch (*start) {
+    case '"': ok = add(p, JSON_STRING, index) && string_token(p, start, p.nodes[index]); break;
+    case '{': ok = add(p, JSON_OBJECT, index) && container(p, start, index, depth + 1); break;
+    case '[': ok = add(p, JSON_ARRAY, index) && container(p, start, index, depth + 1); break;
+    case 't': ok = add(p, JSON_TRUE, index) && word_token(p, start, "true", 4, p.nodes[index]); break;
+    case 'f': ok = add(p, JSON_FALSE, index) && word_token(p, start, "false", 5, p.nodes[index]); break;
+    case 'n': ok = add(p, JSON_NULL, index) && word_token(p, start, "null", 4, p.nodes[index]); break;
+    default: ok = add(p, JSON_INT, index) && number_token(p, start, p.nodes[index]); break;
     }
-    p.nodes[index].next = uint32_t(p.nodes.size());
+    if (ok) p.nodes[index].next = p.nodes_len;
     return ok;
 }
 
-bool reserve(json_parser &p, struct span text)
+bool member_key(json_parser &p)
 {
-    size_t need = text.len + SIMDJSON_PADDING;
-    if (need > p.padded_cap) {
-        free(p.padded);
-        p.padded = (char *)malloc(need);
-        p.padded_cap = p.padded ? need : 0;
+    const char *start = next_token(p);
+    uint32_t index;
+    if (*start != '"') return fail(p, "bad object");
+    if (!add(p, JSON_STRING, index) || !string_token(p, start, p.nodes[index])) return false;
+    p.nodes[index].next = p.nodes_len;
+    return *next_token(p) == ':' || fail(p, "bad object");
+}
+
+// start is at the opening bracket, which has been taken.
+bool container(json_parser &p, const char *start, uint32_t index, unsigned depth)
+{
+    if (depth > JSON_DEPTH_MAX) return fail(p, "nested too deeply");
+    const bool is_object = *start == '{';
+    const char closing = is_object ? '}' : ']';
+    uint32_t count = 0;
+    const char *end = p.text + *p.token;
+    if (*end == closing) {
+        p.token++;
+    } else {
+        do {
+            if (is_object && !member_key(p)) return false;
+            if (!value(p, depth)) return false;
+            count++;
+            end = next_token(p);
+        } while (*end == ',');
+        if (*end != closing) return fail(p, is_object ? "bad object" : "bad array");
     }
-    if (text.len > p.strings_cap) {
+    p.nodes[index].count = count;
+    p.nodes[index].raw = {start, size_t(end + 1 - start)};
+    return true;
+}
+
+// Room for the text and what is made of it. The last text's capacity stays.
+bool reserve(json_parser &p, size_t len)
+{
+    if (len > 0xFFFFFFFF - simdjson::SIMDJSON_PADDING) return false;
+    if (p.text_cap < len + simdjson::SIMDJSON_PADDING) {
+        size_t cap = 2 * len + 4096;
+        free(p.text);
         free(p.strings);
-        p.strings = (char *)malloc(text.len);
-        p.strings_cap = p.strings ? text.len : 0;
+        p.text = (char *)malloc(cap + simdjson::SIMDJSON_PADDING);
+        p.strings = (char *)malloc(cap);
+        p.text_cap = p.text && p.strings ? cap + simdjson::SIMDJSON_PADDING : 0;
+        if (p.text_cap == 0) return false;
     }
-    return p.padded != nullptr && (text.len == 0 || p.strings != nullptr);
+    if (p.stage == nullptr)
+        return simdjson::get_active_implementation()->create_dom_parser_implementation(2 * len + 4096, JSON_DEPTH_MAX,
+                                                                                       p.stage) == simdjson::SUCCESS;
+    return p.stage->capacity() >= len || p.stage->set_capacity(2 * len + 4096) == simdjson::SUCCESS;
+}
+
+// Where the tokens are; checks UTF-8, control characters in strings and that strings are closed.
+bool tokens(json_parser &p, size_t len)
+{
+    using namespace simdjson;
+    error_code e = p.stage->stage1((const uint8_t *)p.text, len, stage1_mode::regular);
+    if (e == UTF8_ERROR) return fail(p, "not UTF-8");
+    if (e == UNESCAPED_CHARS) return fail(p, "control character in a string");
+    if (e == UNCLOSED_STRING) return fail(p, "unclosed string");
+    if (e != SUCCESS) return fail(p, "not JSON");
+    p.token = p.stage->structural_indexes.get();
+    return true;
+}
+
+bool document(json_parser &p, size_t len)
+{
+    if (!tokens(p, len)) return false;
+    const uint32_t *end = p.token + p.stage->n_structural_indexes;
+    char first = p.text[*p.token];
+    if (first != '{' && first != '[')
+        return fail(p, strchr("}],:", first) ? "not JSON" : "neither an object nor an array");
+    return value(p, 0) && (p.token == end || fail(p, "text after the value"));
 }
 
 } // namespace
@@ -259,7 +316,8 @@ extern "C" struct json_parser *json_parser_new(void)
 extern "C" void json_parser_free(struct json_parser *p)
 {
     if (p == nullptr) return;
-    free(p->padded);
+    free(p->nodes);
+    free(p->text);
     free(p->strings);
     delete p;
 }
@@ -267,40 +325,24 @@ extern "C" void json_parser_free(struct json_parser *p)
 extern "C" bool json_parse(struct json_parser *p, struct span text, uint32_t nodes_max, struct json_doc *out,
                            const char **why)
 {
-    p->nodes.clear();
+    p->nodes_len = 0;
     p->strings_len = 0;
     p->nodes_max = nodes_max;
     p->why = nullptr;
     *out = {nullptr, 0};
     bool ok = false;
-    if (!reserve(*p, text)) {
+    if (!reserve(*p, text.len)) {
         p->why = "too large";
-    } else if (!simdjson::validate_utf8(text.ptr ? text.ptr : "", text.len)) {
-        p->why = "not UTF-8";
+    } else if (text.len == 0) {
+        p->why = "not JSON";
     } else {
-        if (text.len) memcpy(p->padded, text.ptr, text.len);
-        memset(p->padded + text.len, ' ', p->padded_cap - text.len);
-        ondemand::document doc;
-        if (p->parser.iterate(p->padded, text.len, p->padded_cap).get(doc)) {
-            p->why = "not JSON";
-        } else {
-            ondemand::value value;
-            ondemand::json_type type;
-            if (doc.type().get(type)) {
-                p->why = "not JSON";
-            } else if (type != ondemand::json_type::object && type != ondemand::json_type::array) {
-                p->why = "neither an object nor an array";
-            } else if (doc.get_value().get(value)) {
-                p->why = "not JSON";
-            } else {
-                ok = walk(*p, value, 1);
-                const char *rest;
-                if (ok && doc.current_location().get(rest) != simdjson::OUT_OF_BOUNDS) ok = fail(*p, "text after the value");
-            }
-        }
+        memcpy(p->text, text.ptr, text.len);
+        memset(p->text + text.len, ' ', simdjson::SIMDJSON_PADDING);
+        p->any_escape = memchr(p->text, '\\', text.len) != nullptr;
+        ok = document(*p, text.len);
     }
     if (why) *why = p->why;
     if (!ok) return false;
-    *out = {p->nodes.data(), uint32_t(p->nodes.size())};
+    *out = {p->nodes, p->nodes_len};
     return true;
 }

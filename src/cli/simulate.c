@@ -244,7 +244,8 @@ static bool options_read(struct run *r, const struct options *o)
         return bad_option("rate", "a number above 0, at most 1000000", rate);
     if (r->send.live && rate == NULL) r->send.rate = 1;
     if (faults && !sim_faults_parse(span_of(faults), &r->faults, why, sizeof why)) {
-        fprintf(stderr, "firstframe simulate: --faults: expected duplicate, reorder, lose, skew with shares: %s\n", why);
+        fprintf(stderr, "firstframe simulate: --faults: expected duplicate, reorder, lose or skew with shares: %s\n",
+                why);
         return false;
     }
     r->send.url = options_text(o, "url");

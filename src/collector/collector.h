@@ -22,7 +22,6 @@ struct collector_post {
     uint32_t magic;
     _Atomic uint32_t refs;
     struct http_ticket ticket; /* request NULL: a replay, nobody waits for an answer */
-    struct span payload;       /* for the journal (payload.h); valid while append runs, {NULL,0} otherwise */
     struct beacon beacon;      /* everything it points at is in arena */
     struct arena arena;
     struct collector *owner;
@@ -68,9 +67,11 @@ struct collector *collector_new(const struct collector_options *options) MUST_US
 /* All posts must have been released. NULL is fine. */
 void collector_free(struct collector *c);
 
-/* Where usable posts go. Before the first request. ERR_NONE: append has taken the post (the reference and the duty to
- * answer with it). Anything else: it stays the collector's, which answers 503. */
-typedef enum err collector_append(void *ctx, struct collector_post *post);
+/* Where usable posts go. payload: for the journal (payload.h), borrowed for the call; the receive time is in
+ * post->beacon. ERR_NONE: append has taken the post, with its reference and the duty to answer (perhaps it has done so
+ * already). Anything else: it stays the collector's, which answers 503. Any loop thread. */
+typedef enum err collector_append(void *ctx, struct collector_post *post, struct span payload);
+/* Before the first request. */
 void collector_connect(struct collector *c, collector_append *append, void *ctx);
 
 /* A POST or OPTIONS request that no other route owns. Answers it, now or later. */
@@ -82,10 +83,12 @@ void collector_dropped(struct collector *c, const char *environment_id, const ch
 void collector_print(struct collector *c, struct buf *out);
 
 /* The newest beacons of an environment, newest first, as one JSON array:
- *   [{"received_at": ISO time, "format", "bytes", "backfill", "user_agent", "browser", "operating_system", "device_category",
- *     "country", "clock_offset_ms", "problem": why the whole POST was refused or null,
+ *   [{"received_at": ISO time, "format", "bytes", "backfill", "user_agent", "browser", "operating_system",
+ *     "device_category", "country", "problem": why the whole POST was refused {"reason","help","detail"} or null,
+ *     "events_shown": false when the body was too long to keep,
  *     "events":[{"event","view_id","view_sequence_number","viewer_time","refused": reason or null, "help": its sentence
- *        or null, "fields":{long name: value},"ignored":[{"key","why"}]}]}]
+ *        or null, "fields":{long name: value},"ignored":[{"key","why"}]}],
+ *     "clock_offset_ms": number or null}]
  * environment_id "": requests that belong to none (unknown keys, unreadable bodies); for administrators only.
  * Requests arriving faster than about 100 a second in one environment are sampled. */
 void collector_recent_json(struct collector *c, const char *environment_id, struct jw *out);

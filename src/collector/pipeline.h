@@ -29,6 +29,7 @@
 enum { PIPELINE_TABLES = 16, PIPELINE_WHY_BYTES = JOURNAL_WHY_BYTES };
 
 struct collector_post; /* collector/collector.h */
+struct collector;
 
 /* Where rows go. shard: 0 .. shards - 1, each called by its own thread only. */
 struct pipeline_sink {
@@ -42,20 +43,19 @@ struct pipeline_sink {
     bool (*wait_stored)(void *ctx, uint64_t n, int timeout_ms);
 };
 
-/* What the pipeline needs of posts. The defaults are the collector's. */
+/* What the pipeline needs of posts; pipeline_posts_of gives the collector's. */
 struct pipeline_posts {
     void *ctx;
     /* Live posts whose fate is decided, in journal order, on the journal's writer thread: 200 when durable, else 503. */
     void (*answer)(void *ctx, struct collector_post *const *posts, size_t n, bool durable);
     /* A journal record back into a post; NULL when it cannot be (counted and logged: the record is passed over). Pure. */
-    struct collector_post *(*decode)(void *ctx, struct span payload);
-    /* Gives a reference back. Any thread. */
-    void (*release)(void *ctx, struct collector_post *post);
-    /* The post's beacon; received_ms is set to the record's by the pipeline before the shards see it. */
-    struct beacon *(*beacon)(void *ctx, struct collector_post *post);
-    /* One more reference. */
-    void (*retain)(void *ctx, struct collector_post *post);
+    struct collector_post *(*replay)(void *ctx, struct span payload);
+    size_t (*bytes)(const struct collector_post *post); /* memory it holds */
+    /* One more reference, and one less. Any thread. */
+    void (*retain)(struct collector_post *post);
+    void (*release)(struct collector_post *post);
 };
+struct pipeline_posts pipeline_posts_of(struct collector *c);
 
 struct pipeline_options {
     struct journal_options journal; /* callbacks and ctx are the pipeline's; checkpoints lie in the same directory */
@@ -80,20 +80,20 @@ struct pipeline_options {
 struct pipeline_options pipeline_defaults(void);
 
 struct pipeline;
-/* Opens the journal and finds the checkpoint, then loads and replays in the background. NULL: why says what is wrong. */
+/* Opens the journal, then loads the checkpoint and replays in the background. NULL: why says what is wrong. */
 struct pipeline *pipeline_start(const struct pipeline_options *options, char why[PIPELINE_WHY_BYTES]) MUST_USE;
 /* Waits for the end of the replay. ERR_NONE: beacons are taken. ERR_TIMEOUT. ERR_CORRUPT, ERR_IO: it failed, for good;
  * why names file and offset. timeout_ms < 0: no limit. */
 enum err pipeline_wait_ready(struct pipeline *p, int timeout_ms, char why[PIPELINE_WHY_BYTES]) MUST_USE;
 
-/* Any thread. payload: the post as collector_payload_decode reads it; copied. ERR_NONE: the post is the pipeline's and
- * will be answered. Otherwise it stays the caller's, who answers 503: ERR_FULL, ERR_UNAVAILABLE, ERR_CLOSED. */
-enum err pipeline_append(struct pipeline *p, struct collector_post *post, struct span payload, int64_t received_ms)
-    MUST_USE;
+/* A collector_append whose ctx is the pipeline; any thread. ERR_NONE: the post is the pipeline's and will be answered.
+ * Otherwise it stays the caller's, who answers 503: ERR_FULL, ERR_UNAVAILABLE, ERR_CLOSED, ERR_REFUSED (too long).
+ * The beacon's received_ms becomes the record's, which may be a little later (writer.h). */
+enum err pipeline_append(void *pipeline, struct collector_post *post, struct span payload) MUST_USE;
 
 struct pipeline_status {
     bool ready;                /* beacons can be acknowledged */
-    char reason[160];          /* why not; "" when ready */
+    const char *reason;        /* why not, a constant; "" when ready */
     bool replaying;
     uint64_t replay_done_bytes, replay_total_bytes;
     uint64_t journal_segments, journal_bytes;

@@ -63,14 +63,14 @@ struct http_exchange {
 };
 
 enum http_phase {
-    HTTP_START,    /* PROXY header and TLS handshake */
-    HTTP_IDLE,     /* between requests */
-    HTTP_HEAD,     /* the head of a request is arriving */
-    HTTP_BODY,     /* its body is */
-    HTTP_HANDLING, /* the handler has it */
-    HTTP_WRITING,  /* the reply is on its way */
-    HTTP_LINGER,   /* answered for good; what still comes is dropped */
-    HTTP_CLOSED,   /* uv_close was called */
+    HTTP_P_START,    /* PROXY header and TLS handshake */
+    HTTP_P_IDLE,     /* between requests */
+    HTTP_P_HEAD,     /* the head of a request is arriving */
+    HTTP_P_BODY,     /* its body is */
+    HTTP_P_HANDLING, /* the handler has it */
+    HTTP_P_WRITING,  /* the reply is on its way */
+    HTTP_P_LINGER,   /* answered for good; what still comes is dropped */
+    HTTP_P_CLOSED,   /* uv_close was called */
 };
 
 struct http_connection {
@@ -90,14 +90,15 @@ struct http_connection {
     struct http_head_scan head;
     struct http_chunk_scan chunks;
     struct http_exchange *exchange;
-    struct http_address peer, client; /* the socket's, and the one after PROXY */
+    struct http_address client;       /* the socket's peer, or the one that PROXY told */
     int refuse_status;                /* of a request that the layer itself refuses */
     const char *refuse_why;
     struct buf proxy;   /* a PROXY header that is still arriving */
     struct buf pending; /* bytes of later requests, while one is under way */
     size_t pending_at;
     uv_write_t write;
-    size_t sent; /* of out and owned_body together */
+    size_t sent;        /* of out and owned_body together */
+    size_t queue_bytes; /* of the write under way, when last looked at */
     SSL *ssl;    /* NULL: plain */
     struct buf cipher; /* TLS records being written */
     size_t cipher_at;
@@ -160,7 +161,10 @@ void http_connection_ended(struct http_connection *c);
 /* Answers with the layer's own error and closes. */
 void http_connection_refuse(struct http_connection *c, int status, const char *why);
 void http_connection_resume(struct http_connection *c);
+/* Acts on a deadline that has passed. */
 void http_connection_tick(struct http_connection *c, uint64_t now_ms);
+/* Whether bytes from the client are wanted now. */
+bool http_connection_takes(const struct http_connection *c);
 void http_connection_phase(struct http_connection *c, enum http_phase phase, int timeout_ms);
 
 /* send.c */
@@ -169,7 +173,7 @@ void http_send(struct http_connection *c);
 /* A few bytes outside a reply (100 Continue): dropped when the socket is full. */
 void http_send_interim(struct http_connection *c, struct span text);
 /* Writes TLS records that wait; false: still under way, or the connection was closed. */
-bool http_send_cipher(struct http_connection *c) MUST_USE;
+bool http_send_cipher(struct http_connection *c);
 
 /* exchange.c */
 struct http_exchange *http_exchange_take(struct http_connection *c);

@@ -126,7 +126,7 @@ void http_reply(struct http_request *r, const struct http_reply *reply)
     struct http_exchange *e = http_exchange_of(r);
     struct http_connection *c = e->connection;
     BUG_IF(e->deferred);
-    BUG_IF(c == NULL || c->phase != HTTP_HANDLING);
+    BUG_IF(c == NULL || c->phase != HTTP_P_HANDLING);
     http_reply_build(e, reply);
     http_send(c);
 }
@@ -135,7 +135,7 @@ struct http_ticket http_defer(struct http_request *r)
 {
     struct http_exchange *e = http_exchange_of(r);
     BUG_IF(e->deferred);
-    BUG_IF(e->connection == NULL || e->connection->phase != HTTP_HANDLING);
+    BUG_IF(e->connection == NULL || e->connection->phase != HTTP_P_HANDLING);
     e->deferred = true;
     e->loop->tickets++;
     return (struct http_ticket){r};

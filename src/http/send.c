@@ -31,14 +31,14 @@ static void send_linger(struct http_connection *c)
     uv_os_fd_t fd;
     if (c->ssl != NULL) {
         (void)SSL_shutdown(c->ssl);
-        if (!http_send_cipher(c) && c->phase == HTTP_CLOSED) return;
+        if (!http_send_cipher(c) && c->phase == HTTP_P_CLOSED) return;
     }
     if (c->eof || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0) {
         http_connection_close(c);
         return;
     }
     (void)shutdown(fd, SHUT_WR);
-    http_connection_phase(c, HTTP_LINGER, HTTP_LINGER_MS);
+    http_connection_phase(c, HTTP_P_LINGER, HTTP_LINGER_MS);
 }
 
 static void send_done(struct http_connection *c)
@@ -61,7 +61,7 @@ static void send_done(struct http_connection *c)
         http_connection_resume(c);
         return;
     }
-    http_connection_phase(c, HTTP_IDLE, c->loop->server->limits.idle_timeout_ms);
+    http_connection_phase(c, HTTP_P_IDLE, c->loop->server->limits.idle_timeout_ms);
     http_connection_resume(c);
 }
 
@@ -72,7 +72,7 @@ static void on_written(uv_write_t *write, int status)
     struct http_connection *c = (struct http_connection *)write->handle;
     BUG_IF(c->magic != HTTP_CONNECTION_MAGIC);
     c->writing = false;
-    if (c->phase == HTTP_CLOSED) return;
+    if (c->phase == HTTP_P_CLOSED) return;
     if (status < 0) {
         http_connection_close(c);
         return;
@@ -80,13 +80,15 @@ static void on_written(uv_write_t *write, int status)
     if (c->ssl != NULL) {
         buf_clear(&c->cipher);
         c->cipher_at = 0;
-    } else if (c->phase == HTTP_WRITING) {
+    } else if (c->phase == HTTP_P_WRITING) {
         c->sent = reply_length(c->exchange);
     }
-    if (c->phase == HTTP_WRITING)
+    if (c->phase == HTTP_P_WRITING) {
+        http_connection_phase(c, HTTP_P_WRITING, c->loop->server->limits.write_timeout_ms);
         send_more(c);
-    else
+    } else {
         (void)http_send_cipher(c);
+    }
 }
 
 /* Hands pieces to the socket. Returns how many bytes it took at once; the rest is queued (c->writing). */
@@ -117,12 +119,13 @@ static size_t send_pieces(struct http_connection *c, const struct span pieces[2]
         return done;
     }
     c->writing = true;
+    c->queue_bytes = total - done;
     return done;
 }
 
 bool http_send_cipher(struct http_connection *c)
 {
-    if (c->phase == HTTP_CLOSED || c->writing) return false;
+    if (c->phase == HTTP_P_CLOSED || c->writing) return false;
     if (c->ssl == NULL) return true;
     BIO *records = SSL_get_wbio(c->ssl);
     size_t waiting = BIO_ctrl_pending(records);
@@ -135,7 +138,7 @@ bool http_send_cipher(struct http_connection *c)
     buf_claim(&c->cipher, waiting);
     struct span piece[2] = {buf_span(&c->cipher)};
     (void)send_pieces(c, piece, 1);
-    if (c->phase == HTTP_CLOSED || c->writing) return false;
+    if (c->phase == HTTP_P_CLOSED || c->writing) return false;
     buf_clear(&c->cipher);
     return true;
 }
@@ -172,15 +175,15 @@ static void send_more(struct http_connection *c)
     struct span pieces[2];
     unsigned count = reply_rest(c, pieces);
     if (count > 0 && !c->writing) c->sent += send_pieces(c, pieces, count);
-    if (c->phase == HTTP_WRITING && !c->writing) send_done(c);
+    if (c->phase == HTTP_P_WRITING && !c->writing) send_done(c);
 }
 
 void http_send(struct http_connection *c)
 {
     struct http_exchange *e = c->exchange;
-    BUG_IF(c->phase == HTTP_CLOSED);
+    BUG_IF(c->phase == HTTP_P_CLOSED);
     memcpy(e->out.ptr + e->date_at, http_loop_date(c->loop), sizeof "Thu, 01 Jan 1970 00:00:00 GMT" - 1);
-    http_connection_phase(c, HTTP_WRITING, c->loop->server->limits.write_timeout_ms);
+    http_connection_phase(c, HTTP_P_WRITING, c->loop->server->limits.write_timeout_ms);
     send_more(c);
 }
 

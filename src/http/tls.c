@@ -60,7 +60,7 @@ bad: {
 }
 }
 
-static bool tls_begin(struct http_connection *c)
+static void tls_begin(struct http_connection *c)
 {
     struct http_server *s = c->loop->server;
     (void)pthread_mutex_lock(&s->tls_lock);
@@ -72,7 +72,6 @@ static bool tls_begin(struct http_connection *c)
     (void)BIO_set_mem_eof_return(from, -1);
     SSL_set_bio(c->ssl, from, to);
     SSL_set_accept_state(c->ssl);
-    return true;
 }
 
 /* What OpenSSL made of its last call: true when it only waits for more bytes. */
@@ -83,7 +82,7 @@ static bool tls_waits(struct http_connection *c, int rc)
     bool closed = error == SSL_ERROR_ZERO_RETURN;
     ERR_clear_error();
     (void)http_send_cipher(c); /* the alert, where there is one */
-    if (c->phase == HTTP_CLOSED) return false;
+    if (c->phase == HTTP_P_CLOSED) return false;
     if (closed)
         http_connection_ended(c);
     else
@@ -100,20 +99,15 @@ static bool tls_handshake(struct http_connection *c)
         return false;
     }
     c->handshaken = true;
-    http_connection_phase(c, HTTP_IDLE, c->loop->server->limits.idle_timeout_ms);
+    http_connection_phase(c, HTTP_P_IDLE, c->loop->server->limits.idle_timeout_ms);
     (void)http_send_cipher(c);
-    return c->phase != HTTP_CLOSED;
-}
-
-static bool takes_bytes(const struct http_connection *c)
-{
-    return c->phase == HTTP_IDLE || c->phase == HTTP_HEAD || c->phase == HTTP_BODY;
+    return c->phase != HTTP_P_CLOSED;
 }
 
 void http_tls_resume(struct http_connection *c)
 {
     if (!c->handshaken && !tls_handshake(c)) return;
-    while (takes_bytes(c)) {
+    while (http_connection_takes(c)) {
         ERR_clear_error();
         int got = SSL_read(c->ssl, c->loop->plain, sizeof c->loop->plain);
         if (got <= 0) {
@@ -132,7 +126,7 @@ void http_tls_input(struct http_connection *c, const char *bytes, size_t len)
             http_connection_refuse(c, 400, "This port speaks https");
             return;
         }
-        if (!tls_begin(c)) return;
+        tls_begin(c);
     }
     BUG_IF(BIO_write(SSL_get_rbio(c->ssl), bytes, (int)len) != (int)len);
     http_tls_resume(c);

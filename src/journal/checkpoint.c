@@ -138,27 +138,24 @@ static bool writer_put(struct checkpoint_writer *w, struct span bytes)
     return result == 0 ? true : writer_fail(w, result);
 }
 
-enum err checkpoint_begin(const struct journal_io *io, const char *dir, const struct checkpoint_facts *facts,
+enum err checkpoint_begin(const struct journal_io *io, const char *dir, uint32_t sections,
                           struct checkpoint_writer **out)
 {
-    BUG_IF(facts->sections > CHECKPOINT_SECTIONS_MAX);
+    BUG_IF(sections > CHECKPOINT_SECTIONS_MAX);
     *out = NULL;
     struct checkpoint_writer *w = calloc(1, sizeof *w);
     BUG_IF(w == NULL);
     w->io = io;
-    w->facts = *facts;
+    w->facts.sections = sections;
+    w->at = HEADER_BYTES;
     BUG_IF(strlen(dir) >= sizeof w->dir);
     memcpy(w->dir, dir, strlen(dir) + 1);
     (void)snprintf(w->path, sizeof w->path, "%s/" NAME_UNFINISHED, dir);
-    for (uint32_t i = 0; i < facts->sections; i++)
+    for (uint32_t i = 0; i < sections; i++)
         buf_init(&w->sections[i].chunk, CHUNK_HEAD_BYTES + CHUNK_BYTES_MAX);
     w->fd = io->open(io->ctx, w->path, JOURNAL_OPEN_CREATE);
-    struct buf header;
-    buf_init(&header, HEADER_BYTES);
-    header_write(&header, facts);
-    bool ok = w->fd >= 0 ? writer_put(w, buf_span(&header)) : writer_fail(w, w->fd);
-    buf_free(&header);
-    if (!ok) {
+    if (w->fd < 0) {
+        (void)writer_fail(w, w->fd);
         checkpoint_abandon(w);
         return ERR_IO;
     }
@@ -196,12 +193,19 @@ bool checkpoint_add(struct checkpoint_writer *w, uint32_t section, struct span b
     return true;
 }
 
-enum err checkpoint_seal(struct checkpoint_writer *w)
+static bool seal_header(struct checkpoint_writer *w)
 {
-    BUG_IF(w->sealed);
-    w->sealed = true;
-    for (uint32_t i = 0; i < w->facts.sections; i++)
-        if (!section_flush(w, i)) return ERR_IO;
+    struct buf header;
+    buf_init(&header, HEADER_BYTES);
+    header_write(&header, &w->facts);
+    BUG_IF(header.failed);
+    int result = journal_io_write(w->io, w->fd, buf_span(&header), 0);
+    buf_free(&header);
+    return result == 0 ? true : writer_fail(w, result);
+}
+
+static bool seal_end(struct checkpoint_writer *w)
+{
     struct buf end;
     size_t rest = END_SECTION_BYTES * w->facts.sections + 4;
     buf_init(&end, END_HEAD_BYTES + rest);
@@ -216,7 +220,20 @@ enum err checkpoint_seal(struct checkpoint_writer *w)
     BUG_IF(end.failed);
     bool ok = writer_put(w, buf_span(&end));
     buf_free(&end);
-    if (!ok || atomic_load(&w->failed)) return ERR_IO;
+    return ok;
+}
+
+enum err checkpoint_seal(struct checkpoint_writer *w, struct journal_position position, int64_t clock_ms,
+                         int64_t created_ms)
+{
+    BUG_IF(w->sealed);
+    w->sealed = true;
+    w->facts.position = position;
+    w->facts.clock_ms = clock_ms;
+    w->facts.created_ms = created_ms;
+    for (uint32_t i = 0; i < w->facts.sections; i++)
+        if (!section_flush(w, i)) return ERR_IO;
+    if (!seal_end(w) || !seal_header(w) || atomic_load(&w->failed)) return ERR_IO;
     int result = w->io->fdatasync(w->io->ctx, w->fd);
     if (result == 0) return ERR_NONE;
     (void)writer_fail(w, result);

@@ -47,12 +47,13 @@ struct checkpoint_facts {
 
 /* Writing. One at a time in a directory. */
 struct checkpoint_writer;
-enum err checkpoint_begin(const struct journal_io *io, const char *dir, const struct checkpoint_facts *facts,
+enum err checkpoint_begin(const struct journal_io *io, const char *dir, uint32_t sections,
                           struct checkpoint_writer **out) MUST_USE;
 /* Any thread; one thread a section at a time. false after any failure. */
 bool checkpoint_add(struct checkpoint_writer *w, uint32_t section, struct span bytes) MUST_USE;
-/* After the last add: the end is written and the file synced, but it is no checkpoint yet. */
-enum err checkpoint_seal(struct checkpoint_writer *w) MUST_USE;
+/* After the last add: what the sections are the state of; the file is completed and synced, but no checkpoint yet. */
+enum err checkpoint_seal(struct checkpoint_writer *w, struct journal_position position, int64_t clock_ms,
+                         int64_t created_ms) MUST_USE;
 /* Makes it the newest checkpoint, removes all but the two newest, frees w. needed: the oldest position that a kept one
  * begins at ({1, 0} when this is the first): segments before it may go. out: the facts as stored. */
 enum err checkpoint_commit(struct checkpoint_writer *w, struct checkpoint_facts *out,

@@ -27,7 +27,7 @@ static void choose_ad(struct viewer *v)
     set_text(v, SF_ad_id, monitor_text(&v->m, "ad-%lld", (long long)ad));
     set_text(v, SF_ad_creative_id, monitor_text(&v->m, "creative-%lld", (long long)(ad % 5 + 1)));
     set_text(v, SF_ad_universal_id, ad % 3 ? monitor_text(&v->m, "adid-%lld", (long long)(7000 + ad)) : NULL);
-    set_text(v, SF_ad_asset_url, monitor_text(&v->m, "https://assets.ads.example.net/creative/%lld.mp4", (long long)ad));
+    set_text(v, SF_ad_asset_url, monitor_text(&v->m, "https://assets.ads.example.net/c/%lld.mp4", (long long)ad));
 }
 
 void adscript_request(struct viewer *v, const char *type)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The encoder. Which fields an event carries follows mux-embed 5.19: everything on the first event of a view, on
- * viewstart, on viewend and after ten minutes of silence; else what changed, a fixed list, and the event's own group. */
+ * viewstart, on viewend and after ten minutes of silence; else what changed, a fixed list, and the event's group. */
 #include "sim/encode.h"
 
 #include "base/json.h"
@@ -120,7 +120,8 @@ static void encode_pair(struct sim_encoder *e, struct sim_session *s, unsigned f
 }
 
 /* Whether field f of the state goes over the wire with this event. */
-static bool encode_sends(const struct sim_encoder *e, unsigned f, struct sim_value value, unsigned event_flags, bool full)
+static bool encode_sends(const struct sim_encoder *e, unsigned f, struct sim_value value, unsigned event_flags,
+                         bool full)
 {
     if (value.type == SIM_UNSET) return false;
     if (full) return true;

@@ -4,7 +4,7 @@
  * A session is one person with one player on one page: usually one view, sometimes two (a programme change), sometimes
  * an extra page on which nobody pressed play. It is made whole, as a list of events with what each of them carries and
  * a list of POSTs that each name a run of events; sending and the truth file read it and change nothing.
- * All times in events are the true ones, in ms since the epoch; a wrong client clock is added when values are encoded. */
+ * All times in events are the true ones, in ms since the epoch; a wrong client clock is added when they are encoded. */
 #ifndef FF_SIM_MODEL_H
 #define FF_SIM_MODEL_H
 

@@ -93,8 +93,8 @@ void monitor_flush(struct sim_monitor *m, bool all)
 
 static void set_ranges(struct sim_monitor *m)
 {
-    if (m->ranges && m->state[SF_video_playback_range].type != SIM_UNSET && m->playhead_ms == m->range_ms[m->ranges - 1][1])
-        return;
+    const bool known = m->state[SF_video_playback_range].type != SIM_UNSET;
+    if (known && m->ranges && m->playhead_ms == m->range_ms[m->ranges - 1][1]) return;
     if (m->ranges) m->range_ms[m->ranges - 1][1] = m->playhead_ms;
     struct buf text;
     buf_init(&text, 4096);
@@ -245,16 +245,16 @@ void monitor_sample(struct sim_monitor *m)
 void monitor_start(struct sim_monitor *m)
 {
     m->started = true;
-    int64_t start_ms = m->now_ms;
     struct sim_value views = m->state[SF_player_view_count];
     monitor_set(m, SF_player_view_count, sim_int(views.type == SIM_INT ? views.v.i + 1 : 1));
-    monitor_set(m, SF_view_start, sim_time(start_ms));
+    monitor_set(m, SF_view_start, sim_time(m->now_ms));
     if (!m->old_core) {
         monitor_set(m, SF_player_playback_mode, sim_text("standard"));
         monitor_set(m, SF_player_playback_mode_data, sim_text("{}"));
-        monitor_emit_at(m, SE_playbackmodechange, start_ms + 1);
+        monitor_wait(m, MODE_STARTING, 1);
+        monitor_emit(m, SE_playbackmodechange);
     }
-    monitor_emit_at(m, SE_viewstart, start_ms + 1);
+    monitor_emit(m, SE_viewstart);
     monitor_wait(m, MODE_STARTING, 5);
     monitor_emit(m, SE_renditionchange);
 }

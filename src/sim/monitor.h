@@ -70,7 +70,7 @@ const char *monitor_text(struct sim_monitor *m, const char *format, ...) PRINTF_
 /* Time passes; heartbeats come out where they are due. */
 void monitor_wait(struct sim_monitor *m, enum sim_mode mode, int64_t ms);
 void monitor_emit(struct sim_monitor *m, enum sim_kind kind);
-/* The same, dated back (or, by a few ms, forward): viewer_time is then, not now. */
+/* The same, dated back: viewer_time is then, not now. */
 void monitor_emit_at(struct sim_monitor *m, enum sim_kind kind, int64_t viewer_ms);
 /* The playhead goes elsewhere, by a seek. */
 void monitor_jump(struct sim_monitor *m, int64_t playhead_ms);

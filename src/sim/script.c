@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The life of one view: how long it takes to start, what goes wrong, what the viewer touches, and how it ends. The
- * shares are chosen so that a few hundred views show every kind of event and the charts look like those of a real site. */
+ * shares are chosen so that a few thousand views show every kind of event and the charts look like a real site's. */
 #include "sim/script.h"
 
 enum { MISHAPS_MAX = 40, PLAY_MS_MAX = 40 * 60 * 1000 };
@@ -79,11 +79,9 @@ void script_fragment(struct viewer *v)
     set_text(v, SF_request_id, monitor_text(m, "%08llx", (unsigned long long)(rng_next(&v->rng) >> 32)));
     const char *seen = cdn ? cdn : v->cdn->name;
     const char *id = m->state[SF_request_id].v.text;
-    request_common(v, m->old_core ? "media" : v->player->software_name && !v->player->view_session ? "video" : "media",
-                   "hlsFragLoaded",
-                   v->header_cdn ? monitor_text(m, "{\"content-type\":\"video/mp2t\",\"x-cdn\":\"%s\",\"x-request-id\":\"%s\"}",
-                                                seen, id)
-                                 : monitor_text(m, "{\"content-type\":\"video/mp2t\",\"x-request-id\":\"%s\"}", id));
+    const char *named = v->header_cdn ? monitor_text(m, "\"x-cdn\":\"%s\",", seen) : "";
+    request_common(v, span_is(span_of(v->player->name), "Classic") ? "video" : "media", "hlsFragLoaded",
+                   monitor_text(m, "{\"content-type\":\"video/mp2t\",%s\"x-request-id\":\"%s\"}", named, id));
     monitor_set(m, SF_request_media_duration, sim_double((double)v->segment_ms / 1000.0));
     monitor_set(m, SF_request_video_width, sim_int(r->width));
     monitor_set(m, SF_request_video_height, sim_int(r->height));

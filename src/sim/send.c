@@ -247,7 +247,8 @@ static void give_up(struct sender *s, enum err err, const char *reason)
 static bool worth_repeating(CURLcode code, long status)
 {
     if (code != CURLE_OK)
-        return code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_PEER_FAILED_VERIFICATION;
+        return code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL &&
+               code != CURLE_PEER_FAILED_VERIFICATION;
     return status >= 500 || status == 429 || status == 408;
 }
 
@@ -405,8 +406,8 @@ static void sender_close(struct sender *s)
     free(s->heap);
 }
 
-enum err sim_send(const struct sim_send_options *o, const struct sim_feed *feed, struct sim_send_stats *stats, char *why,
-                  size_t why_cap)
+enum err sim_send(const struct sim_send_options *o, const struct sim_feed *feed, struct sim_send_stats *stats,
+                  char *why, size_t why_cap)
 {
     BUG_IF(o->connections == 0 || o->connections > SIM_CONNECTIONS_MAX);
     *stats = (struct sim_send_stats){0};
@@ -414,7 +415,8 @@ enum err sim_send(const struct sim_send_options *o, const struct sim_feed *feed,
         (void)snprintf(why, why_cap, "libcurl does not start");
         return ERR_UNAVAILABLE;
     }
-    struct sender s = {.o = o, .feed = feed, .stats = stats, .multi = curl_multi_init(), .why = why, .why_cap = why_cap};
+    struct sender s = {.o = o, .feed = feed, .stats = stats, .why = why, .why_cap = why_cap};
+    s.multi = curl_multi_init();
     BUG_IF(s.multi == NULL);
     s.start_ms = s.success_ms = wall_now_ms();
     slots_open(&s);

@@ -37,7 +37,7 @@ struct sim_feed {
 
 /* ERR_UNAVAILABLE: no acknowledgement for patience_ms; ERR_REFUSED: an answer that repeating would not change. why then
  * says it in words. */
-enum err sim_send(const struct sim_send_options *o, const struct sim_feed *feed, struct sim_send_stats *stats, char *why,
-                  size_t why_cap) MUST_USE;
+enum err sim_send(const struct sim_send_options *o, const struct sim_feed *feed, struct sim_send_stats *stats,
+                  char *why, size_t why_cap) MUST_USE;
 
 #endif

@@ -124,8 +124,9 @@ static void fold_times(struct fold *d, const struct sim_fact *f)
     else if (!is_known(d->latest_ms) || d->viewer_ms > d->latest_ms)
         d->latest_ms = d->viewer_ms;
     if (f->kind == SE_viewstart && !is_known(d->started_ms)) d->started_ms = d->viewer_ms;
-    if ((f->kind == SE_play || f->kind == SE_adbreakstart) && !is_known(d->requested_ms)) d->requested_ms = d->viewer_ms;
-    if (f->kind == SE_viewstart || f->kind == SE_play || f->kind == SE_adbreakstart) d->counts = true;
+    const bool requested = f->kind == SE_play || f->kind == SE_adbreakstart;
+    if (requested && !is_known(d->requested_ms)) d->requested_ms = d->viewer_ms;
+    if (requested || f->kind == SE_viewstart) d->counts = true;
     if (on_wire(f, SF_view_start).type != SIM_UNSET) d->counts = true;
     if (f->kind == SE_playing || f->kind == SE_adplaying) d->played_event = true;
 }

@@ -47,8 +47,9 @@ static size_t choose(struct rng *r, size_t count, double (*weight)(size_t))
 static void uuid(struct rng *r, char out[37])
 {
     uint64_t a = rng_next(r), b = rng_next(r);
-    (void)snprintf(out, 37, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16) & 0xFFFF,
-                   (unsigned)a & 0xFFF, ((unsigned)(b >> 48) & 0x3FFF) | 0x8000, (unsigned long long)b & 0xFFFFFFFFFFFF);
+    const unsigned high = (unsigned)(a >> 32), low = (unsigned)a, variant = ((unsigned)(b >> 48) & 0x3FFF) | 0x8000;
+    (void)snprintf(out, 37, "%08x-%04x-4%03x-%04x-%012llx", high, low >> 16, low & 0xFFF, variant,
+                   (unsigned long long)b & 0xFFFFFFFFFFFF);
 }
 
 static void set_text(struct viewer *v, enum sim_field field, const char *text)
@@ -110,7 +111,8 @@ static void title_set(struct viewer *v)
     set_text(v, SF_video_source_mime_type, v->player->mime);
     if (rng_chance(&v->rng, 0.15)) {
         set_text(v, SF_video_source_hostname, "stream.mux.com");
-        set_text(v, SF_video_source_url, monitor_text(m, "https://stream.mux.com/pb0%s0x1.%s", t->id, v->player->extension));
+        set_text(v, SF_video_source_url,
+                 monitor_text(m, "https://stream.mux.com/pb0%s0x1.%s", t->id, v->player->extension));
     } else {
         const char *host = monitor_text(m, "%s.media.example.com", v->cdn->name);
         set_text(v, SF_video_source_hostname, host);
@@ -203,7 +205,8 @@ static void customer_set(struct viewer *v)
     int release = (int)rng_range(&v->rng, 0, 9);
     set_text(v, SF_player_version, releases[release < 4 ? 0 : release < 9 ? 1 : 2]);
     if (release == 9) v->slowness *= 1.5; /* the beta starts slower: something to find in a breakdown */
-    if (rng_chance(&v->rng, 0.5)) set_text(v, SF_experiment_name, rng_chance(&v->rng, 0.5) ? "prefetch-on" : "prefetch-off");
+    if (rng_chance(&v->rng, 0.5))
+        set_text(v, SF_experiment_name, rng_chance(&v->rng, 0.5) ? "prefetch-on" : "prefetch-off");
     static const char *const sites[] = {"site-a", "site-b", "site-c"};
     if (rng_chance(&v->rng, 0.8)) set_text(v, SF_sub_property_id, sites[rng_range(&v->rng, 0, 2)]);
     set_text(v, SF_page_type, rng_chance(&v->rng, 0.7) ? "watchpage" : "iframe");

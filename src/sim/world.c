@@ -49,12 +49,12 @@ const struct sim_player sim_players[6] = {
      "application/x-mpegurl", "m3u8", 38, true, true, false, false},
     {"Web Player DASH", "HTML5 Video Element", NULL, NULL, "VideoElementMonitor", "5.19.0", "5.19.0",
      "application/dash+xml", "mpd", 14, false, true, false, false},
-    {"Embed", "mux-player", "mux-player", "3.14.0", "mux-player", "3.14.0", "5.18.1", "application/x-mpegurl", "m3u8", 14,
-     true, true, false, true},
-    {"Classic", "Video.js", "Video.js", "8.23.4", "videojs-mux", "4.21.28", "5.18.0", "application/x-mpegurl", "m3u8", 8,
-     true, true, false, false},
-    {"Studio", "Shaka Player", "Shaka Player", "4.16.2", "shaka-player-mux", "5.14.10", "5.11.0", "application/dash+xml",
-     "mpd", 4, true, true, true, false},
+    {"Embed", "mux-player", "mux-player", "3.14.0", "mux-player", "3.14.0", "5.18.1", "application/x-mpegurl",
+     "m3u8", 14, true, true, false, true},
+    {"Classic", "Video.js", "Video.js", "8.23.4", "videojs-mux", "4.21.28", "5.18.0", "application/x-mpegurl",
+     "m3u8", 8, true, true, false, false},
+    {"Studio", "Shaka Player", "Shaka Player", "4.16.2", "shaka-player-mux", "5.14.10", "5.11.0",
+     "application/dash+xml", "mpd", 4, true, true, true, false},
 };
 
 const struct sim_agent sim_agents[16] = {
@@ -63,10 +63,10 @@ const struct sim_agent sim_agents[16] = {
     {"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
      "Safari/537.36",
      "Chrome", "Mac OS X", "desktop", 1120, 630, 14, true},
-    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0", "Firefox", "Windows", "desktop",
-     960, 540, 6, true},
-    {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox", "Linux", "desktop", 854, 480, 3,
-     true},
+    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0", "Firefox", "Windows",
+     "desktop", 960, 540, 6, true},
+    {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox", "Linux", "desktop", 854, 480,
+     3, true},
     {"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "
      "Safari/605.1.15",
      "Safari", "Mac OS X", "desktop", 1120, 630, 9, true},
@@ -76,8 +76,8 @@ const struct sim_agent sim_agents[16] = {
     {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "
      "Mobile/15E148 Safari/604.1",
      "Mobile Safari", "iOS", "phone", 393, 221, 18, false},
-    {"Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.7 Mobile/15E148 "
-     "Safari/604.1",
+    {"Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.7 "
+     "Mobile/15E148 Safari/604.1",
      "Mobile Safari", "iOS", "tablet", 820, 461, 5, false},
     {"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36",
      "Chrome Mobile", "Android", "phone", 412, 232, 16, false},
@@ -86,12 +86,14 @@ const struct sim_agent sim_agents[16] = {
      "Samsung Internet", "Android", "phone", 412, 232, 5, false},
     {"Mozilla/5.0 (Linux; Android 13; SM-X906C) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
      "Chrome", "Android", "tablet", 800, 450, 2, false},
-    {"Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) 76.0.3809.146/6.0 TV Safari/537.36",
+    {"Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) 76.0.3809.146/6.0 TV "
+     "Safari/537.36",
      NULL, "Tizen", "tv", 1920, 1080, 6, false},
     {"Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/87.0.4280.88 Safari/537.36 "
      "WebAppManager",
      NULL, NULL, "tv", 1920, 1080, 4, false},
-    {"Mozilla/5.0 (PlayStation; PlayStation 5/8.00) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/15.4 Safari/605.1.15",
+    {"Mozilla/5.0 (PlayStation; PlayStation 5/8.00) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/15.4 "
+     "Safari/605.1.15",
      NULL, NULL, "console", 1920, 1080, 2, false},
     {"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36",
      "Chrome", "Chrome OS", NULL, 1024, 576, 2, true},
@@ -118,8 +120,8 @@ const struct sim_cdn sim_cdns[4] = {
 const struct sim_fault_text sim_errors[6] = {
     {0, "networkError", "fragLoadError",
      "url: https://media.example.com/seg/00042.ts\nresponse: 503, Service Unavailable\nlevel: 2", false, 6},
-    {0, "networkError", "manifestLoadError", "url: https://media.example.com/master.m3u8\nresponse: 404, Not Found", false,
-     4},
+    {0, "networkError", "manifestLoadError", "url: https://media.example.com/master.m3u8\nresponse: 404, Not Found",
+     false, 4},
     {2, NULL, "MEDIA_ERR_NETWORK", NULL, false, 4},
     {3, NULL, "MEDIA_ERR_DECODE", "PIPELINE_ERROR_DECODE: video decode error!", false, 3},
     {4, NULL, "MEDIA_ERR_SRC_NOT_SUPPORTED", NULL, false, 4},

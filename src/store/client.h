@@ -6,6 +6,8 @@
 #ifndef FF_STORE_CLIENT_H
 #define FF_STORE_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 
 enum { STORE_ERROR_TEXT_BYTES = 1024, STORE_SETTINGS_MAX = 24 };
@@ -21,7 +23,7 @@ struct store_error {
     int status; /* HTTP; 0: no answer */
     int code;   /* ClickHouse's; 0: none */
     bool unsent; /* certain that the store did not see the statement */
-    char text[STORE_ERROR_TEXT_BYTES]; /* one line; never the statement, never credentials */
+    char text[STORE_ERROR_TEXT_BYTES]; /* one line, as the store wrote it (it may quote the statement); never credentials */
 };
 
 /* name is ours; value is sent percent-encoded. */
@@ -32,6 +34,7 @@ struct store_setting {
 struct store_settings {
     struct store_setting items[STORE_SETTINGS_MAX];
     size_t count;
+    const atomic_bool *abandon; /* NULL, or: once it is true, the call ends with ERR_CLOSED (within about a second) */
 };
 void store_settings_add(struct store_settings *s, const char *name, const char *value); /* keeps the pointers */
 

@@ -7,8 +7,9 @@
 #include "base/buf.h"
 #include "views/row.h"
 
-enum { STORE_BATCH_ID_BYTES = 32 };
-/* batch_id: 32 bytes. An Int32 column whose value does not fit is written as null. */
-void store_row_encode(struct buf *out, const struct view_row *row, const char *batch_id);
+/* batch_id is the first column, so that a row can move to another batch: its 32 bytes stand at this offset. */
+enum { STORE_BATCH_ID_BYTES = 32, STORE_BATCH_ID_AT = 1 };
+/* An Int32 column whose value does not fit is written as null. */
+void store_row_encode(struct buf *out, const struct view_row *row, const char batch_id[STORE_BATCH_ID_BYTES]);
 
 #endif

@@ -92,7 +92,7 @@ struct fold_errors { /* fold_errors.c */
 };
 
 struct fold_facts { /* fold_facts.c */
-    bool fullscreen, pip, captions, live_seen;
+    bool fullscreen, pip, captions;
     struct span *trace;
     uint32_t trace_count;
 };

@@ -31,9 +31,8 @@ static void errors_step(struct fold *f, const struct fold_event *e)
     error->business = error->sent_business;
     if (f->categorise == NULL || error->code.len == 0) return;
     struct view_error_rule rule = f->categorise(f->ctx, f->v->environment_id, error->code);
-    if (!rule.known) return;
-    error->fatal = rule.fatal;
-    error->business = rule.business;
+    if (rule.severity_known) error->fatal = rule.fatal;
+    if (rule.business_known) error->business = rule.business;
 }
 
 static const struct fold_error *first_fatal(const struct fold *f, bool business)

@@ -36,7 +36,8 @@ static void step_tracked(struct fold_renditions *r, const struct fold_event *e)
     }
 }
 
-static const struct fold_group nothing = {.bitrate = -1, .width = -1, .height = -1, .fps = -1};
+static const struct fold_group nothing = {
+    .bitrate = -1, .width = -1, .height = -1, .fps = -1, .codec = {"", 0}, .name = {"", 0}};
 
 static bool group_eq(const struct fold_group *a, const struct fold_group *b)
 {

@@ -3,7 +3,7 @@
 #ifndef FF_VIEWS_ROW_H
 #define FF_VIEWS_ROW_H
 
-#include "base/base.h"
+#include "base/buf.h"
 #include "base/hash.h"
 
 struct opt_i64 {
@@ -55,5 +55,25 @@ struct view_row {
 #include "views/columns.def"
 #undef COL
 };
+
+/* The columns as data: for who treats them all alike. */
+enum row_column {
+#define COL(name, kind, rest, form, meaning) ROW_##name,
+#include "views/columns.def"
+#undef COL
+    ROW_COLUMN_COUNT
+};
+enum row_kind { ROW_KIND_LC, ROW_KIND_STR, ROW_KIND_I32, ROW_KIND_I64, ROW_KIND_F64, ROW_KIND_BOOL, ROW_KIND_NBOOL,
+                ROW_KIND_ASTR, ROW_KIND_AI64, ROW_KIND_AF64 };
+struct row_column_facts {
+    const char *name;
+    enum row_kind kind;
+    size_t offset; /* in struct view_row, of the kind's C type */
+    const char *meaning;
+};
+const struct row_column_facts *row_column_facts(enum row_column column);
+/* Appends the whole row as one JSON object in a fixed order, for tests and for looking at: equal rows give equal bytes.
+ * Texts that are null are written as null. */
+void view_row_write(const struct view_row *row, struct buf *out);
 
 #endif

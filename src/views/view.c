@@ -269,9 +269,9 @@ uint32_t view_lowest_sequence(const struct view *v)
     return v->run_count ? v->runs[0].low : 0;
 }
 
-uint32_t view_end_sequence(const struct view *v)
+uint32_t view_complete_to(const struct view *v)
 {
-    return v->end_sequence;
+    return v->run_count && v->runs[0].low <= 1 ? v->runs[0].high : 0;
 }
 
 uint32_t view_event_count(const struct view *v)

@@ -44,7 +44,7 @@ int64_t view_newest_event_ms(const struct view *v); /* largest viewer_time, clie
 size_t view_bytes(const struct view *v); /* memory it holds, for the bench */
 uint32_t view_event_count(const struct view *v);
 uint32_t view_lowest_sequence(const struct view *v);
-uint32_t view_end_sequence(const struct view *v); /* of the first viewend; UINT32_MAX: none */
+uint32_t view_complete_to(const struct view *v); /* every sequence number from 1 to this is there; 0: 1 is missing */
 /* Events above the first viewend, which folding ignores (resolutions item 8). */
 uint32_t view_ignored_count(const struct view *v);
 /* false: the view does not keep this field, since no column and no event detail needs it. */
@@ -52,7 +52,8 @@ bool view_keeps(enum field f);
 
 /* An environment's decision about an error code (dashboard wins over what the SDK sent). */
 struct view_error_rule {
-    bool known, fatal, business;
+    bool severity_known, fatal; /* fatal counts when severity_known */
+    bool business_known, business;
 };
 typedef struct view_error_rule error_category_lookup(void *ctx, const char *environment_id, struct span code);
 

@@ -116,6 +116,7 @@ struct put {
     struct view *v;
     uint8_t *begin, *at;
     uint32_t data_offset; /* where begin will lie in data */
+    bool anchored[VIEW_ANCHORS]; /* once an event: what reading puts together stays within bounds */
 };
 
 static void put_varint(struct put *p, uint64_t v)
@@ -227,22 +228,22 @@ static bool texts_full(const struct view *v)
 static void put_anchored(struct put *p, struct span text, unsigned which)
 {
     struct view *v = p->v;
-    uint32_t offset = v->anchors[which].offset, len = v->anchors[which].len, same = 0;
-    if (len && offset < p->data_offset) { /* an anchor of this same event is not used: it may occur once an event */
-        const uint8_t *anchor = v->data + offset;
-        uint32_t most = text.len < len ? (uint32_t)text.len : len;
-        while (same < most && anchor[same] == (uint8_t)text.ptr[same]) same++;
-    } else if (len) {
+    uint32_t len = v->anchors[which].len, same = 0;
+    if (p->anchored[which]) {
         put_varint(p, 0);
         put_bytes(p, text);
         return;
     }
+    p->anchored[which] = true;
+    const uint8_t *anchor = len ? v->data + v->anchors[which].offset : NULL;
+    uint32_t most = text.len < len ? (uint32_t)text.len : len;
+    while (same < most && anchor[same] == (uint8_t)text.ptr[same]) same++;
     if (same < 4 || same < text.len / 2) {
         put_varint(p, 2);
         put_varint(p, text.len);
         v->anchors[which].offset = put_offset(p);
         v->anchors[which].len = (uint32_t)text.len;
-        if (text.len) memcpy(p->at, text.ptr, text.len);
+        memcpy(p->at, text.ptr, text.len);
         p->at += text.len;
         return;
     }
@@ -430,6 +431,7 @@ static struct span read_text(struct view_reader *r, struct bytes *in, unsigned a
         return (struct span){"", 0};
     }
     if (code == 2) return r->anchors[anchor] = own;
+    r->expanded += prefix;
     if (arena == NULL) return own; /* only checking */
     char *whole = arena_alloc(arena, prefix + own.len + 1);
     BUG_IF(whole == NULL);

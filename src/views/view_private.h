@@ -14,7 +14,7 @@
  *           BOOL      one byte
  *           texts     varint code: 0 len bytes               a text of its own, not to be found again
  *                                  1 len bytes               a text of its own that gets the next text number
- *                                  2 len bytes               the new anchor of this kind of growing text
+ *                                  2 len bytes               the new anchor of this kind of text (2 and 3: once an event)
  *                                  3 prefix len bytes        begins with prefix bytes of the anchor
  *                                  4 + n                     text number n
  *
@@ -33,6 +33,7 @@ enum {
     VIEW_TEXTS_MAX = 60000,
     VIEW_ID_BYTES_MAX = 128,
     VIEW_ANCHORS = 2,
+    VIEW_EXPANDED_MAX = 64 << 20,
 };
 #define TEXT_IN_DATA 0x80000000u
 #define SEQUENCE_NONE UINT32_MAX
@@ -112,6 +113,7 @@ struct view_reader {
     uint32_t sequence;
     int64_t time_ms;
     struct span anchors[VIEW_ANCHORS];
+    size_t expanded; /* bytes of anchors repeated so far */
 };
 struct view_record {
     uint32_t sequence;

@@ -173,7 +173,7 @@ static bool load_events(struct view *v)
         while (view_reader_value(&r, &record, NULL, &value)) values++;
         if (!record.values.ok || values > VIEW_EVENT_VALUES_MAX) return false;
     }
-    if (!r.in.ok || v->event_count == 0) return false;
+    if (!r.in.ok || v->event_count == 0 || r.expanded > VIEW_EXPANDED_MAX) return false;
     v->last_sequence = r.sequence;
     v->last_time_ms = r.time_ms;
     for (unsigned i = 0; i < VIEW_ANCHORS; i++) {

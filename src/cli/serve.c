@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * firstframe serve: builds the parts, hands them to each other, waits for a signal, and takes them down in order. */
+#include "cli/cli.h"
+
+#include "accounts/notes.h"
+#include "api/api.h"
+#include "api/assets.h"
+#include "api/health.h"
+#include "base/log.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WHY_BYTES = 512, DRAIN_MS = 10000, STOP_MS = 60000, STORE_WAIT_MS = 60000 };
+
+struct app {
+    struct options *options;
+    char program_dir[PATH_MAX], engine[PATH_MAX], share[PATH_MAX], engine_dir[PATH_MAX], journal_dir[PATH_MAX];
+    char public_url[512];
+    struct accounts *accounts;
+    struct store *store;
+    struct store_writer *writer;
+    struct enrich *enrich;
+    struct collector *collector;
+    struct pipeline *pipeline;
+    struct api *api;
+    struct assets *assets;
+    struct health health;
+    struct http_server *http;
+    atomic_bool serving; /* everything is in its place: requests are passed on */
+};
+
+/* -- one request to its part ------------------------------------------------------------------------------------------------ */
+
+static bool is_api(struct span path)
+{
+    return api_owns(path) || span_is(path, "/openapi.json") || span_is(path, "/docs");
+}
+
+static void app_handle(void *ctx, struct http_request *r)
+{
+    struct app *app = ctx;
+    if (!atomic_load_explicit(&app->serving, memory_order_acquire)) {
+        http_reply(r, &(struct http_reply){.status = 503});
+        return;
+    }
+    bool post = r->method == HTTP_M_POST || r->method == HTTP_M_OPTIONS;
+    if (health_handle(&app->health, r)) return;
+    if (is_api(r->path)) api_handle(app->api, r);
+    else if (post) collector_handle(app->collector, r);
+    else assets_handle(app->assets, r);
+}
+
+/* -- what the parts ask of each other ------------------------------------------------------------------------------------------ */
+
+static bool find_env(void *ctx, struct span env_key, struct collector_env *out)
+{
+    struct app *app = ctx;
+    struct env_facts facts;
+    if (!accounts_env_by_key(app->accounts, env_key, &facts)) return false;
+    *out = (struct collector_env){
+        .property_id = facts.property_id,
+        .disabled = facts.disabled,
+        .allow_backfill = facts.allow_backfill,
+        .strip_query = facts.strip_query,
+        .honour_dnt = facts.honour_dnt,
+        .keep_addresses = facts.keep_addresses != KEEP_ADDRESSES_NONE,
+        .views_per_minute_max = facts.views_per_minute_max,
+        .events_per_second_max = facts.events_per_second_max,
+    };
+    _Static_assert(sizeof out->id >= sizeof facts.environment_id, "environment ids fit");
+    memcpy(out->id, facts.environment_id, sizeof facts.environment_id);
+    return true;
+}
+
+static bool sink_row(void *ctx, unsigned shard, const struct view_row *row)
+{
+    return store_writer_row(((struct app *)ctx)->writer, shard, row);
+}
+
+static void sink_barrier(void *ctx, unsigned shard, uint64_t n)
+{
+    store_writer_barrier(((struct app *)ctx)->writer, shard, n);
+}
+
+static bool sink_wait_stored(void *ctx, uint64_t n, int timeout_ms)
+{
+    return store_writer_wait_stored(((struct app *)ctx)->writer, n, timeout_ms);
+}
+
+static void view_dropped(void *ctx, const char *environment_id, const char *why, uint32_t events)
+{
+    collector_dropped(((struct app *)ctx)->collector, environment_id, why, events);
+}
+
+/* What the environment's people decided about an error code. */
+static struct view_error_rule categorise(void *ctx, const char *environment_id, struct span code)
+{
+    struct error_rule rule;
+    if (!accounts_error_rule(((struct app *)ctx)->accounts, span_of(environment_id), code, &rule))
+        return (struct view_error_rule){0};
+    return (struct view_error_rule){
+        .severity_known = rule.severity != ERROR_SEVERITY_AS_SENT,
+        .fatal = rule.severity == ERROR_SEVERITY_FATAL,
+        .business_known = rule.business != ERROR_BUSINESS_AS_SENT,
+        .business = rule.business == ERROR_BUSINESS_YES,
+    };
+}
+
+static enum err append_post(void *ctx, struct collector_post *post)
+{
+    return pipeline_append(((struct app *)ctx)->pipeline, post, post->payload, post->beacon.received_ms);
+}
+
+static void replay_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    (void)ctx;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\rreplaying the journal: %3u %%", total ? (unsigned)(done * 100 / total) : 100);
+    if (isatty(STDERR_FILENO) && done == total) fputc('\n', stderr);
+}
+
+/* -- paths and addresses ------------------------------------------------------------------------------------------------------- */
+
+static bool program_dir(char out[PATH_MAX])
+{
+    ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    if (len <= 0) return false;
+    out[len] = 0;
+    char *slash = strrchr(out, '/');
+    if (slash) *slash = 0;
+    return slash != NULL;
+}
+
+static bool path_of(char out[PATH_MAX], const char *given, const char *dir, const char *name)
+{
+    int len = given ? snprintf(out, PATH_MAX, "%s", given) : snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return len > 0 && len < PATH_MAX;
+}
+
+static bool app_paths(struct app *app)
+{
+    const struct options *o = app->options;
+    const char *data = options_text(o, "data");
+    return program_dir(app->program_dir) &&
+           path_of(app->engine, options_text(o, "engine"), app->program_dir, "firstframe-engine") &&
+           path_of(app->share, options_text(o, "share"), app->program_dir, "share") &&
+           path_of(app->engine_dir, NULL, data, "engine") && path_of(app->journal_dir, NULL, data, "journal");
+}
+
+static bool listens_on_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 || strncmp(listen, "[::1]:", 6) == 0;
+}
+
+/* What people type: --public-url, or made from --listen and the port that was bound. */
+static void app_public_url(struct app *app, uint16_t port)
+{
+    const char *given = options_text(app->options, "public-url"), *listen = options_text(app->options, "listen");
+    const char *scheme = options_text(app->options, "tls-cert") ? "https" : "http";
+    if (given) {
+        (void)snprintf(app->public_url, sizeof app->public_url, "%s", given);
+        size_t len = strlen(app->public_url);
+        while (len && app->public_url[len - 1] == '/') app->public_url[--len] = 0;
+    } else if (listens_on_loopback(listen) || strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0) {
+        (void)snprintf(app->public_url, sizeof app->public_url, "%s://localhost:%u", scheme, port);
+    } else {
+        const char *colon = strrchr(listen, ':');
+        (void)snprintf(app->public_url, sizeof app->public_url, "%s://%.*s:%u", scheme,
+                       (int)(colon ? colon - listen : (ptrdiff_t)strlen(listen)), listen, port);
+    }
+}
+
+/* -- building ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool start_accounts(struct app *app)
+{
+    struct accounts_options options = {.data_dir = options_text(app->options, "data"), .watch = true};
+    enum accounts_error e = accounts_open(&options, &app->accounts);
+    if (e == ACCOUNTS_OK) return true;
+    (void)cli_fail_accounts(e);
+    return false;
+}
+
+static bool start_store(struct app *app, unsigned shards)
+{
+    char why[256] = "";
+    struct store_options options = {.url = options_text(app->options, "store"), .engine = app->engine,
+                                    .engine_dir = app->engine_dir};
+    if (options.url == NULL && access(app->engine, X_OK) != 0) {
+        cli_say("the embedded store %s is missing; give --engine or --store", app->engine);
+        return false;
+    }
+    app->store = store_open(&options, why);
+    if (app->store == NULL) {
+        cli_say("%s", why);
+        return false;
+    }
+    struct store_writer_options writer = store_writer_defaults();
+    writer.shards = shards;
+    app->writer = store_writer_start(app->store, &writer);
+    return true;
+}
+
+static bool start_collector(struct app *app)
+{
+    const char *addresses = options_text(app->options, "addresses");
+    bool keep = strcmp(addresses, "truncated") == 0;
+    if (!keep && strcmp(addresses, "none") != 0) {
+        cli_say("--addresses: expected truncated or none");
+        return false;
+    }
+    struct enrich_options enrich = {.share = app->share, .geo_city = options_text(app->options, "geo-city"),
+                                    .geo_asn = options_text(app->options, "geo-asn")};
+    char why[256] = "";
+    app->enrich = enrich_new(&enrich, why);
+    if (app->enrich == NULL) {
+        cli_say("%s", why);
+        return false;
+    }
+    struct collector_options options = {.env_find = find_env, .env_ctx = app, .enrich = app->enrich,
+                                        .keep_addresses = keep};
+    app->collector = collector_new(&options);
+    return true;
+}
+
+static bool start_pipeline(struct app *app, unsigned shards)
+{
+    const struct options *o = app->options;
+    char why[PIPELINE_WHY_BYTES] = "";
+    struct pipeline_options options = pipeline_defaults();
+    options.shards = shards;
+    options.journal.dir = app->journal_dir;
+    options.journal.bytes_max = (uint64_t)options_number(o, "journal-max-gb") << 30;
+    options.views.visible_after_ms = options_number(o, "view-visible-after") * 1000;
+    options.views.final_after_ms = options_number(o, "view-final-after") * 1000;
+    options.views.grace_ms = options_number(o, "view-grace-ms");
+    options.views.open_views_max = (uint32_t)options_number(o, "open-views-max");
+    options.views.dropped = view_dropped;
+    options.views.categorise = categorise;
+    options.views.ctx = app;
+    options.sink = (struct pipeline_sink){.ctx = app, .row = sink_row, .barrier = sink_barrier,
+                                          .wait_stored = sink_wait_stored};
+    options.posts.ctx = app->collector;
+    options.progress = replay_progress;
+    options.hooks_ctx = app;
+    app->pipeline = pipeline_start(&options, why);
+    if (app->pipeline == NULL) {
+        cli_say("%s", why);
+        return false;
+    }
+    collector_connect(app->collector, append_post, app);
+    return true;
+}
+
+static bool start_http(struct app *app)
+{
+    const struct options *o = app->options;
+    char why[WHY_BYTES] = "";
+    const char *proxies = options_text(o, "trusted-proxies");
+    struct http_config config = {
+        .listen = options_text(o, "listen"),
+        .also_loopback6 = listens_on_loopback(options_text(o, "listen")),
+        .loops = (unsigned)options_number(o, "loops"),
+        .limits = http_limits_default(),
+        .tls_cert = options_text(o, "tls-cert"),
+        .tls_key = options_text(o, "tls-key"),
+        .trusted_proxies = proxies && strcmp(proxies, "none") != 0 ? proxies : NULL,
+        .proxy_protocol = options_flag(o, "proxy-protocol"),
+        .handler = app_handle,
+        .ctx = app,
+    };
+    app->health = (struct health){.collector = app->collector, .pipeline = app->pipeline, .store = app->store,
+                                  .writer = app->writer, .metrics_token = options_text(o, "metrics-token")};
+    app->assets = assets_load(app->share);
+    struct api_options api = {.accounts = app->accounts, .store = app->store, .collector = app->collector,
+                              .query_threads = (unsigned)options_number(o, "query-threads"), .public_url = app->public_url,
+                              .data_dir = options_text(o, "data")};
+    app->api = api_new(&api);
+    app->http = http_server_start(&config, why);
+    if (app->http) {
+        app_public_url(app, http_server_port(app->http));
+        api_set_public_url(app->api, app->public_url);
+        atomic_store_explicit(&app->serving, true, memory_order_release);
+        return true;
+    }
+    cli_say("%s", why);
+    return false;
+}
+
+static bool app_start(struct app *app)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned shards = (unsigned)options_number(app->options, "shards");
+    if (shards == 0) shards = processors > 0 ? (unsigned)processors : 1;
+    if (shards > PIPELINE_TABLES) shards = PIPELINE_TABLES;
+    return app_paths(app) && start_accounts(app) && start_store(app, shards) && start_collector(app) &&
+           start_pipeline(app, shards) && start_http(app);
+}
+
+static bool app_wait_ready(struct app *app)
+{
+    char why[PIPELINE_WHY_BYTES] = "";
+    if (pipeline_wait_ready(app->pipeline, -1, why) != ERR_NONE) {
+        cli_say("%s", why);
+        return false;
+    }
+    if (!store_wait_ready(app->store, STORE_WAIT_MS))
+        LOG_WRN("store_not_ready", "waited_ms=%d", STORE_WAIT_MS);
+    printf("listening on %s\n", app->public_url);
+    (void)fflush(stdout);
+    if (!accounts_exists(app->accounts)) LOG_WRN("no_account", "hint=\"firstframe init creates one\"");
+    return true;
+}
+
+/* In the order that loses nothing: no new requests, then what was accepted goes to the store. */
+static void app_stop(struct app *app)
+{
+    if (app->http) http_server_stop(app->http, DRAIN_MS);
+    api_free(app->api);
+    if (app->pipeline && !pipeline_stop(app->pipeline, STOP_MS))
+        LOG_WRN("stopped_without_checkpoint", "hint=\"the next start replays the journal\"");
+    if (app->writer && !store_writer_stop(app->writer, STOP_MS / 4))
+        LOG_WRN("rows_left_for_replay", "hint=\"they are in the journal\"");
+    if (app->store) store_stop(app->store);
+    collector_free(app->collector);
+    enrich_free(app->enrich);
+    assets_free(app->assets);
+    accounts_close(app->accounts);
+}
+
+static void wait_for_signals(struct app *app, const sigset_t *signals)
+{
+    for (;;) {
+        int signal = 0;
+        if (sigwait(signals, &signal) != 0) return;
+        if (signal != SIGHUP) {
+            LOG_INF("stopping", "signal=%d", signal);
+            return;
+        }
+        char why[WHY_BYTES] = "";
+        if (options_text(app->options, "tls-cert") == NULL) continue;
+        if (http_server_reload_tls(app->http, why)) LOG_INF("tls_reloaded", "%s", "");
+        else LOG_ERR("tls_reload_failed", "why=\"%s\"", why);
+    }
+}
+
+static bool log_options(const struct options *o)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    const char *level = options_text(o, "log-level");
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(level, names[i]) == 0) {
+            log_setup((enum log_level)i, options_flag(o, "log-json"));
+            return true;
+        }
+    cli_say("--log-level: expected debug, info, warn or error");
+    return false;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    static const char *const required[] = {"data", NULL};
+    int exit_code;
+    struct options *o = cli_options(COMMAND_serve, argc, argv, &exit_code);
+    if (o == NULL) return exit_code;
+    bool tls_half = (options_text(o, "tls-cert") == NULL) != (options_text(o, "tls-key") == NULL);
+    if (tls_half) cli_say("--tls-cert and --tls-key belong together");
+    if (tls_half || !cli_required(o, COMMAND_serve, required) || !log_options(o)) {
+        options_free(o);
+        return 2;
+    }
+    /* Blocked before any thread starts, so that only sigwait sees them. */
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    struct app *app = calloc(1, sizeof *app);
+    BUG_IF(app == NULL);
+    app->options = o;
+    bool ok = app_start(app) && app_wait_ready(app);
+    if (ok) wait_for_signals(app, &signals);
+    app_stop(app);
+    free(app);
+    options_free(o);
+    return ok ? 0 : 1;
+}
