@@ -19,6 +19,7 @@
 #include <http_parser.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,11 +284,17 @@ int main(int argc, char **argv)
     if (signal_fd < 0) {
         return fail(EXIT_FAILED, "signals", strerror(errno));
     }
+    /* Absolute: ClickHouse prefixes a relative path once more when it syncs a part's directory. */
+    char data_path[PATH_MAX];
+    if (getcwd(data_path, sizeof data_path - sizeof "/store") == NULL) {
+        return fail(EXIT_FAILED, o.data, strerror(errno));
+    }
+    strncat(data_path, "/store", sizeof data_path - strlen(data_path) - 1);
     chdb_set_signal_handlers_enabled(0);
     struct pool_options po = {.connections = (size_t)o.threads,
                               .waiting_max = WAITING_MAX,
                               .wait_ms_max = WAIT_MS_MAX,
-                              .data_path = "store",
+                              .data_path = data_path,
                               .memory_bytes_max = o.memory_bytes_max};
     const char *why = NULL;
     struct pool *pool = pool_open(&po, &why);

@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -30,7 +31,7 @@ struct pool {
     size_t busy;
     size_t waiting;
     struct pool_options options;
-    char path_arg[ARG_BYTES];
+    char path_arg[PATH_MAX + sizeof "--path="];
     struct chdb_handle *
         *control; /* keeps ClickHouse up while slots are reopened; kills statements */
     struct slot *slots;

@@ -55,6 +55,11 @@ static bool not_modified(struct api_call *c, char etag[24])
     return known.len && (span_is(known, "*") || span_find_span(known, span_of(etag)) >= 0);
 }
 
+static const char *content_type(const struct api_call *c)
+{
+    return c->content_type && !c->failed ? c->content_type : "application/json; charset=utf-8";
+}
+
 static void call_answer(struct api_job *job)
 {
     struct api_call *c = &job->call;
@@ -78,7 +83,7 @@ static void call_answer(struct api_job *job)
     size_t len = 0;
     char *text = body ? buf_take(&c->body, &len) : NULL;
     struct http_reply reply = {.status = c->status, .headers = headers, .header_count = n,
-                               .content_type = body ? "application/json; charset=utf-8" : NULL,
+                               .content_type = body ? content_type(c) : NULL,
                                .body = {text, len}, .body_owned = text};
     buf_free(&c->body);
     json_parser_free(c->parser);

@@ -54,6 +54,7 @@ struct api_call {
     int64_t now_ms;                           /* one reading of the clock for the whole call */
     /* The answer. A handler writes a body through `json` and may set the status; api_fail replaces both. */
     int status; /* 200 unless changed; 204 sends no body */
+    const char *content_type; /* NULL: JSON. A constant */
     struct buf body;
     struct jw json; /* writes into body */
     struct http_header extra[4];
@@ -72,6 +73,9 @@ void api_fail_bad_request(struct api_call *c, const char *message, ...) PRINTF_L
 void api_fail_store(struct api_call *c, enum err e, const char *what);
 /* From an accounts outcome: 400, 401, 403, 404, 429 or 503 with its sentence. */
 void api_fail_accounts(struct api_call *c, enum accounts_error e);
+
+/* Who acts, for administrative functions and the audit log; borrows from the call. */
+struct actor api_actor(struct api_call *c);
 
 /* Header to add to the answer; value is copied into the call's arena. */
 void api_header(struct api_call *c, const char *name, const char *value);

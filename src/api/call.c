@@ -82,6 +82,13 @@ void api_fail_accounts(struct api_call *c, enum accounts_error e)
     api_fail(c, status, "%s", accounts_error_text(e));
 }
 
+struct actor api_actor(struct api_call *c)
+{
+    char address[48];
+    http_address_print(&c->request->client, address);
+    return principal_actor(&c->principal, arena_copy(c->arena, span_of(address)));
+}
+
 void api_header(struct api_call *c, const char *name, const char *value)
 {
     BUG_IF(c->extra_count == COUNT(c->extra));

@@ -59,6 +59,7 @@ static inline bool span_is(struct span a, const char *text)
 }
 static inline struct span span_from(struct span s, size_t at)
 {
+    if (s.len == 0) return s; /* no sum with a NULL ptr */
     return at >= s.len ? (struct span){s.ptr + s.len, 0} : (struct span){s.ptr + at, s.len - at};
 }
 static inline struct span span_upto(struct span s, size_t len)

@@ -111,11 +111,6 @@ static struct view_error_rule categorise(void *ctx, const char *environment_id, 
     };
 }
 
-static enum err append_post(void *ctx, struct collector_post *post)
-{
-    return pipeline_append(((struct app *)ctx)->pipeline, post, post->payload, post->beacon.received_ms);
-}
-
 static void replay_progress(void *ctx, uint64_t done, uint64_t total)
 {
     (void)ctx;
@@ -245,7 +240,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
     options.views.ctx = app;
     options.sink = (struct pipeline_sink){.ctx = app, .row = sink_row, .barrier = sink_barrier,
                                           .wait_stored = sink_wait_stored};
-    options.posts.ctx = app->collector;
+    options.posts = pipeline_posts_of(app->collector);
     options.progress = replay_progress;
     options.hooks_ctx = app;
     app->pipeline = pipeline_start(&options, why);
@@ -253,7 +248,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
         cli_say("%s", why);
         return false;
     }
-    collector_connect(app->collector, append_post, app);
+    collector_connect(app->collector, pipeline_append, app->pipeline);
     return true;
 }
 

@@ -161,7 +161,7 @@ static void on_synced(void *ctx, const struct journal_item *items, size_t n)
     struct collector_post **posts = malloc(n * sizeof *posts);
     BUG_IF(posts == NULL);
     size_t count = posts_of(items, n, posts);
-    p->options.posts.answer(p->options.posts.ctx, posts, count, true);
+    if (count) p->options.posts.answer(p->options.posts.ctx, posts, count, true);
     if (p->options.observe)
         for (size_t i = 0; i < count; i++) p->options.observe(p->options.hooks_ctx, &posts[i]->beacon);
     pipeline_dispatch(p, posts, count);
@@ -177,7 +177,7 @@ static void on_failed(void *ctx, const struct journal_item *items, size_t n)
     BUG_IF(posts == NULL);
     size_t count = posts_of(items, n, posts);
     counter_add(COUNTER_journal_failures_total, 1);
-    p->options.posts.answer(p->options.posts.ctx, posts, count, false);
+    if (count) p->options.posts.answer(p->options.posts.ctx, posts, count, false);
     for (size_t i = 0; i < count; i++) p->options.posts.release(posts[i]);
     free(posts);
 }

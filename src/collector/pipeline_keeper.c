@@ -124,14 +124,13 @@ static void replay_progress(void *ctx, uint64_t done, uint64_t total)
 
 static enum err start_load(struct pipeline *p, struct checkpoint *c)
 {
-    if (c) p->last = *checkpoint_facts(c);
-    if (c && p->last.sections != PIPELINE_TABLES) {
-        journal_say(p->why, "checkpoint %llu holds %u tables instead of %d", (unsigned long long)p->last.number,
-                    p->last.sections, PIPELINE_TABLES);
-        p->last = (struct checkpoint_facts){0};
+    if (c && checkpoint_facts(c)->sections != PIPELINE_TABLES) {
+        journal_say(p->why, "checkpoint %llu holds %u tables instead of %d",
+                    (unsigned long long)checkpoint_facts(c)->number, checkpoint_facts(c)->sections, PIPELINE_TABLES);
         return ERR_CORRUPT;
     }
     (void)pthread_mutex_lock(&p->lock);
+    if (c) p->last = *checkpoint_facts(c);
     p->checkpoint = c;
     for (unsigned s = 0; s < p->shard_count; s++)
         BUG_IF(pthread_create(&p->shards[s].thread, NULL, shard_main, &p->shards[s]) != 0);
@@ -211,7 +210,7 @@ static bool checkpoint_pass(struct pipeline *p, struct pipeline_barrier *barrier
     while (barrier->left) {
         int64_t ms = LOOK_MS;
         if (p->stopping) ms = p->stop_deadline_ms - pipeline_mono_ms();
-        if (p->writer_gone && ms <= 0) {
+        if (p->stopping && ms <= 0) {
             atomic_store(&p->give_up, true); /* the shards rush through to the barrier */
             ms = LOOK_MS;
         }
@@ -265,14 +264,15 @@ static bool checkpoint_finish(struct pipeline *p, struct checkpoint_writer *w)
     return true;
 }
 
-static bool checkpoint_make(struct pipeline *p, uint64_t n, bool final)
+static bool checkpoint_make(struct pipeline *p, uint64_t *barriers, bool final)
 {
-    struct pipeline_barrier barrier = {.n = n};
+    struct pipeline_barrier barrier = {.n = *barriers + 1};
     if (checkpoint_begin(keeper_io(p), p->options.journal.dir, PIPELINE_TABLES, &barrier.writer) != ERR_NONE)
         return false;
+    *barriers = barrier.n;
     bool ok = checkpoint_pass(p, &barrier);
     ok = ok && checkpoint_seal(barrier.writer, barrier.position, barrier.clock_ms, keeper_now_ms(p)) == ERR_NONE;
-    ok = ok && checkpoint_stored(p, n, final);
+    ok = ok && checkpoint_stored(p, barrier.n, final);
     if (ok) return checkpoint_finish(p, barrier.writer);
     checkpoint_abandon(barrier.writer);
     return false;
@@ -289,7 +289,7 @@ static void keeper_run(struct pipeline *p, uint64_t *barriers)
         if (p->stopping) break;
         (void)pthread_mutex_unlock(&p->lock);
         if (checkpoint_due(p, last_try_ms)) {
-            (void)checkpoint_make(p, ++*barriers, false);
+            (void)checkpoint_make(p, barriers, false);
             last_try_ms = pipeline_mono_ms();
         }
         (void)pthread_mutex_lock(&p->lock);
@@ -324,7 +324,7 @@ void *keeper_main(void *pipeline)
         set_state(p, PIPELINE_RUNNING);
         keeper_run(p, &barriers);
         keeper_stop_journal(p);
-        p->last_stop_ok = checkpoint_make(p, ++barriers, true);
+        p->last_stop_ok = checkpoint_make(p, &barriers, true);
     } else if (e != ERR_CLOSED) {
         LOG_ERR("start_failed", "error=%s why=\"%s\"", err_name(e), p->why);
         p->failed = e;

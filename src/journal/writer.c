@@ -296,6 +296,7 @@ static void commit_done(struct journal *j)
     last->bytes += b->bytes.len;
     j->bytes += b->bytes.len;
     j->end = (struct journal_position){last->number, last->bytes};
+    counter_set(COUNTER_journal_bytes, (int64_t)j->bytes);
     (void)pthread_mutex_unlock(&j->lock);
     j->batch_number++;
     j->failures = 0;
@@ -550,6 +551,7 @@ static uint64_t drop_take(struct journal *j, uint64_t segment)
     s->n -= gone;
     memmove(s->items, s->items + gone, s->n * sizeof s->items[0]);
     counter_set(COUNTER_journal_segments, (int64_t)s->n);
+    counter_set(COUNTER_journal_bytes, (int64_t)j->bytes);
     uint64_t first = s->n ? s->items[0].number : 0;
     (void)pthread_mutex_unlock(&j->lock);
     return first;

@@ -58,7 +58,7 @@ static bool aggregate_needs_ratio(const struct question *question)
 }
 
 /* "(SELECT ... FROM views of the question)". extra: more inner columns, beginning with ", ", or "". */
-static void inner_sql(struct buf *sql, struct query *q, const struct question *question, const char *extra,
+static void inner_sql(struct buf *sql, const struct store *store, const struct question *question, const char *extra,
                       const char *extra_where)
 {
     const struct metric *m = question->metric;
@@ -75,8 +75,8 @@ static void inner_sql(struct buf *sql, struct query *q, const struct question *q
     if (strcmp(m->population, "1") != 0) buf_addf(&where, " AND %s", m->population);
     if (m->kind == METRIC_RATIO) buf_addf(&where, " AND ifNull(%s, 0) > 0", m->b);
     buf_addf(&where, " AND isNotNull(%s)%s", m->a, extra_where);
-    store_views_from(sql, q->store, columns.ptr, buf_span(&where));
-    BUG_IF(columns.failed || where.failed);
+    store_views_from(sql, store, columns.ptr, buf_span(&where));
+    if (columns.failed || where.failed) sql->failed = true;
     buf_free(&columns);
     buf_free(&where);
 }
@@ -98,10 +98,10 @@ static struct answer answer_of(const struct question *question, int64_t views, d
     return a;
 }
 
-static void aggregates_sql(struct buf *sql, struct query *q, const struct question *question)
+static void aggregates_sql(struct buf *sql, const struct store *store, const struct question *question)
 {
     buf_adds(sql, "toInt64(count()), ");
-    question_aggregate(sql, q->store, question->metric, question->measure);
+    question_aggregate(sql, store, question->metric, question->measure);
 }
 
 static struct answer read_answer(struct bytes *rows, const struct question *question, bool times)
@@ -112,15 +112,20 @@ static struct answer read_answer(struct bytes *rows, const struct question *ques
     return a;
 }
 
+void query_overall_sql(struct buf *sql, const struct store *store, const struct question *question)
+{
+    buf_adds(sql, "SELECT ");
+    aggregates_sql(sql, store, question);
+    buf_adds(sql, ", toInt64(sum(w)), toInt64(sum(p)) FROM ");
+    inner_sql(sql, store, question, "", "");
+}
+
 enum err query_overall(struct query *q, const struct question *question, struct answer *out)
 {
     struct buf sql, rows;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    buf_adds(&sql, "SELECT ");
-    aggregates_sql(&sql, q, question);
-    buf_adds(&sql, ", toInt64(sum(w)), toInt64(sum(p)) FROM ");
-    inner_sql(&sql, q, question, "", "");
+    query_overall_sql(&sql, q->store, question);
     enum err e = run(q, &sql, &rows);
     if (e == ERR_NONE) {
         struct bytes in = bytes_of(buf_span(&rows));
@@ -129,6 +134,15 @@ enum err query_overall(struct query *q, const struct question *question, struct 
     }
     buf_free(&rows);
     return e;
+}
+
+void query_timeseries_sql(struct buf *sql, const struct store *store, const struct question *question, int64_t step_s)
+{
+    buf_addf(sql, "SELECT toInt64(intDiv(t, %lld)) AS k, ", (long long)step_s * 1000);
+    aggregates_sql(sql, store, question);
+    buf_adds(sql, " FROM ");
+    inner_sql(sql, store, question, question->metric->clock == CLOCK_START ? ", view_start AS t" : ", view_end AS t", "");
+    buf_adds(sql, " GROUP BY k");
 }
 
 enum err query_timeseries(struct query *q, const struct question *question, int64_t step_s, struct bucket **out,
@@ -142,11 +156,7 @@ enum err query_timeseries(struct query *q, const struct question *question, int6
     struct buf sql, rows;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    buf_addf(&sql, "SELECT toInt64(intDiv(t, %lld)) AS k, ", (long long)step_s * 1000);
-    aggregates_sql(&sql, q, question);
-    buf_adds(&sql, " FROM ");
-    inner_sql(&sql, q, question, question->metric->clock == CLOCK_START ? ", view_start AS t" : ", view_end AS t", "");
-    buf_adds(&sql, " GROUP BY k");
+    query_timeseries_sql(&sql, q->store, question, step_s);
     enum err e = run(q, &sql, &rows);
     struct bytes in = bytes_of(buf_span(&rows));
     while (e == ERR_NONE && bytes_left(&in)) {
@@ -207,14 +217,15 @@ static int segment_worse_first(const void *x, const void *y)
     return field_compare(a->field, b->field);
 }
 
-static void segments_rank(struct segment *s, size_t n)
+void segments_rank(const struct question *question, const struct answer *overall, struct segment *s, size_t n)
 {
+    for (size_t i = 0; i < n; i++) s[i].score = segment_score(question, overall, &s[i].answer);
     if (n) qsort(s, n, sizeof *s, segment_worse_first);
     for (size_t i = 0; i < n; i++) s[i].rank = (int64_t)i + 1;
 }
 
 /* "SELECT toUInt8(kind), <field>, n, value, watch, playing FROM (...GROUP BY g)"; kind UINT8_MAX is the overall row. */
-static void segments_sql(struct buf *sql, struct query *q, const struct question *question, const struct dimension *by,
+static void segments_sql(struct buf *sql, const struct store *store, const struct question *question, const struct dimension *by,
                          unsigned kind, bool skip_null)
 {
     struct buf extra, not_null;
@@ -226,21 +237,21 @@ static void segments_sql(struct buf *sql, struct query *q, const struct question
     buf_addf(sql, "SELECT toUInt8(%u), ", kind);
     dimension_text_sql(sql, by, "g");
     buf_adds(sql, ", n, value, watch, playing FROM (SELECT g, toInt64(count()) AS n, ");
-    question_aggregate(sql, q->store, question->metric, question->measure);
+    question_aggregate(sql, store, question->metric, question->measure);
     buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
-    inner_sql(sql, q, question, extra.ptr, not_null.ptr ? not_null.ptr : "");
+    inner_sql(sql, store, question, extra.ptr, not_null.ptr ? not_null.ptr : "");
     buf_adds(sql, " GROUP BY g)");
     buf_free(&extra);
     buf_free(&not_null);
 }
 
-static void overall_sql(struct buf *sql, struct query *q, const struct question *question)
+static void overall_sql(struct buf *sql, const struct store *store, const struct question *question)
 {
     buf_addf(sql, "SELECT toUInt8(%u), CAST(NULL AS Nullable(String)), n, value, watch, playing FROM (SELECT toInt64(count()) AS n, ",
              (unsigned)UINT8_MAX);
-    question_aggregate(sql, q->store, question->metric, question->measure);
+    question_aggregate(sql, store, question->metric, question->measure);
     buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
-    inner_sql(sql, q, question, "", "");
+    inner_sql(sql, store, question, "", "");
     buf_adds(sql, ")");
 }
 
@@ -285,8 +296,7 @@ static enum err segments_read(struct query *q, const struct question *question, 
             if (s->field.ptr == NULL) return ERR_FULL;
         }
     }
-    for (size_t i = 0; i < list->n; i++) list->items[i].score = segment_score(question, overall, &list->items[i].answer);
-    segments_rank(list->items, list->n);
+    segments_rank(question, overall, list->items, list->n);
     return ERR_NONE;
 }
 
@@ -305,14 +315,20 @@ static enum err segments_run(struct query *q, const struct question *question, s
     return e;
 }
 
+void query_breakdown_sql(struct buf *sql, const struct store *store, const struct question *question,
+                         const struct dimension *by)
+{
+    segments_sql(sql, store, question, by, 0, false);
+    buf_adds(sql, " UNION ALL ");
+    overall_sql(sql, store, question);
+}
+
 enum err query_breakdown(struct query *q, const struct question *question, const struct dimension *by,
                          struct segment **out, size_t *count, struct answer *overall)
 {
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    segments_sql(&sql, q, question, by, 0, false);
-    buf_adds(&sql, " UNION ALL ");
-    overall_sql(&sql, q, question);
+    query_breakdown_sql(&sql, q->store, question, by);
     return segments_run(q, question, &sql, &by, out, count, overall);
 }
 
@@ -326,11 +342,11 @@ enum err query_insights(struct query *q, const struct question *question, struct
         const struct dimension *d = dimension_at(i);
         if (!d->insights) continue;
         BUG_IF(n == UINT8_MAX);
-        segments_sql(&sql, q, question, d, n, true);
+        segments_sql(&sql, q->store, question, d, n, true);
         buf_adds(&sql, " UNION ALL ");
         by[n++] = d;
     }
-    overall_sql(&sql, q, question);
+    overall_sql(&sql, q->store, question);
     struct answer overall;
     return segments_run(q, question, &sql, by, out, count, &overall);
 }

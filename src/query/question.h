@@ -53,11 +53,20 @@ enum err query_breakdown(struct query *q, const struct question *question, const
 /* Segments of every insights dimension with a value, worst first. */
 enum err query_insights(struct query *q, const struct question *question, struct segment **out, size_t *count) MUST_USE;
 
+/* Scores every segment against overall, then ranks them (resolutions 89 and 90): rows end in order of rank. */
+void segments_rank(const struct question *question, const struct answer *overall, struct segment *rows, size_t n);
+
 /* Views by the value (or, for a trace with elements true, by the element) of a dimension: count desc, value asc.
  * Only the views count of each answer is filled. */
 enum err query_values(struct query *q, const char *environment_id, const struct window *window,
                       const struct filters *filters, const struct dimension *by, bool elements, struct segment **out,
                       size_t *count) MUST_USE;
+
+/* The statements that the functions above send, for tests and for looking at. */
+void query_overall_sql(struct buf *sql, const struct store *store, const struct question *question);
+void query_timeseries_sql(struct buf *sql, const struct store *store, const struct question *question, int64_t step_s);
+void query_breakdown_sql(struct buf *sql, const struct store *store, const struct question *question,
+                         const struct dimension *by);
 
 /* -- pieces, for other statements -------------------------------------------------------------------------------------- */
 

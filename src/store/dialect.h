@@ -17,6 +17,7 @@ struct store_dialect {
     bool parquet;         /* FORMAT Parquet */
     bool table_dedup;     /* MergeTree: non_replicated_deduplication_window */
     bool table_fsync;     /* MergeTree: fsync_after_insert, fsync_part_directory */
+    bool drop_alone;      /* DROP PARTITION beside a statement that names the table twice: both wait for ever */
     /* settings of a statement (asked of system.settings) */
     bool low_cardinality_setting; /* allow_experimental_low_cardinality_type has to be switched on */
     bool dedup_token;             /* insert_deduplication_token */

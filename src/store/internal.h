@@ -27,6 +27,9 @@ struct store {
     pthread_t keeper;
     atomic_bool stopping, suspect;
 
+    /* Where dialect.drop_alone: held for reading by statements, for writing while a partition is dropped. */
+    pthread_rwlock_t gate;
+
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
     enum store_state state;

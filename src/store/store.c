@@ -302,6 +302,7 @@ static void store_free(struct store *s)
     free((char *)(uintptr_t)s->engine.options.dir);
     free(s->days);
     (void)pthread_mutex_destroy(&s->lock);
+    (void)pthread_rwlock_destroy(&s->gate);
     (void)pthread_cond_destroy(&s->changed);
     free(s);
 }
@@ -356,6 +357,7 @@ struct store *store_open(const struct store_options *o, char why[256])
     BUG_IF(pthread_condattr_init(&monotonic) != 0);
     BUG_IF(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0);
     BUG_IF(pthread_mutex_init(&s->lock, NULL) != 0);
+    BUG_IF(pthread_rwlock_init(&s->gate, NULL) != 0);
     BUG_IF(pthread_cond_init(&s->changed, &monotonic) != 0);
     (void)pthread_condattr_destroy(&monotonic);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -383,6 +385,16 @@ void store_stop(struct store *s)
 }
 
 /* -- statements ------------------------------------------------------------------------------------------------------ */
+
+static void gate_enter(struct store *s, const struct store_dialect *d)
+{
+    if (d->drop_alone) BUG_IF(pthread_rwlock_rdlock(&s->gate) != 0);
+}
+
+static void gate_leave(struct store *s, const struct store_dialect *d)
+{
+    if (d->drop_alone) BUG_IF(pthread_rwlock_unlock(&s->gate) != 0);
+}
 
 /* false: not ready, which error says. */
 static bool may_ask(struct store *s, struct store_dialect *dialect, struct store_error *error)
@@ -435,7 +447,9 @@ enum err store_select_as(struct store *s, struct span sql, const struct store_li
     struct store_settings settings = {0};
     struct select_words words;
     int ms = select_settings(&dialect, limits, &words, &settings);
+    gate_enter(s, &dialect);
     enum err e = store_query(s->client, sql, &settings, format, ms, out, error);
+    gate_leave(s, &dialect);
     note_outcome(s, e, error);
     return e;
 }
@@ -453,7 +467,9 @@ enum err store_select_to(struct store *s, struct span sql, const struct store_li
     struct store_settings settings = {0};
     struct select_words words;
     int ms = select_settings(&dialect, limits, &words, &settings);
+    gate_enter(s, &dialect);
     enum err e = store_query_to(s->client, sql, &settings, format, ms, sink, ctx, error);
+    gate_leave(s, &dialect);
     note_outcome(s, e, error);
     return e;
 }

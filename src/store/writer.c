@@ -104,7 +104,7 @@ void store_writer_barrier(struct store_writer *w, unsigned shard, uint64_t n)
 /* Rows below are stored, or were given up. */
 static uint64_t first_waiting(const struct store_writer *w)
 {
-    uint64_t first = w->current ? w->current->first_seq : w->seq + 1;
+    uint64_t first = w->current_seq ? w->current_seq : w->seq + 1;
     for (const struct batch *b = w->batches; b; b = b->next)
         if (b->first_seq < first) first = b->first_seq;
     return first;
@@ -145,7 +145,7 @@ void store_writer_status(struct store_writer *w, struct store_writer_status *out
     *out = w->totals;
     out->rows_waiting = w->rows;
     out->bytes_waiting = w->bytes;
-    int64_t oldest = w->current ? w->current->opened.v : now.v;
+    int64_t oldest = w->current_seq ? w->current_opened.v : now.v;
     for (const struct batch *b = w->batches; b; b = b->next)
         if (b->opened.v < oldest) oldest = b->opened.v;
     out->oldest_ms = (now.v - oldest) / 1000;
@@ -187,20 +187,16 @@ static struct batch *take_due(struct store_writer *w, int64_t *next_us)
 static void run_batch(struct store_writer *w, struct batch *b)
 {
     size_t memory = batch_memory(b), rows = b->n;
-    w->current = b;
+    w->current_seq = b->first_seq;
+    w->current_opened = b->opened;
     unlock(w);
-    bool sent = writer_send(w, b);
+    bool sent = writer_send_take(w, b);
     lock(w);
-    w->current = NULL;
-    if (sent) {
+    if (sent) { /* else it was abandoned, and its rows count as waiting to the end */
+        w->current_seq = 0;
         w->bytes -= memory;
         w->rows -= rows;
         counter_set(COUNTER_store_rows_waiting, (int64_t)w->rows);
-        batch_free(b);
-    } else { /* abandoned: it still counts as waiting */
-        b->next = w->batches;
-        w->batches = b;
-        w->batch_count++;
     }
     BUG_IF(pthread_cond_broadcast(&w->stored) != 0);
 }

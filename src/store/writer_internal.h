@@ -24,7 +24,8 @@ struct store_writer {
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work, stored;
     struct batch *batches;  /* all that are not being sent */
-    struct batch *current;
+    uint64_t current_seq; /* first row of the batch that is being sent; 0: none is */
+    struct mono_us current_opened;
     size_t batch_count, bytes, rows;
     uint64_t seq;       /* rows taken */
     uint64_t flush_seq; /* rows up to here are waited for */
@@ -37,8 +38,8 @@ struct store_writer {
     struct mono_us cleaned;
 };
 
-/* Gets the batch into the store, or gives single rows of it up. false: abandoned, and it may or may not be there. */
-bool writer_send(struct store_writer *w, struct batch *b) MUST_USE;
+/* Gets the batch into the store, or gives single rows of it up; frees it. false: abandoned, and it may be there or not. */
+bool writer_send_take(struct store_writer *w, struct batch *b) MUST_USE;
 /* One round; failures are logged and wait for the next round. */
 void writer_clean(struct store_writer *w);
 /* A reading statement of the thread; RowBinary. */

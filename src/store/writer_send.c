@@ -272,8 +272,7 @@ static enum sent send_whole(struct store_writer *w, const struct batch *b, struc
         LOG_WRN("store_insert_failed", "batch=%s rows=%zu kind=%s status=%d code=%d text=\"%.200s\"", b->id, b->n,
                 err_name(error->kind), error->status, error->code, error->text);
         if (fault_is_in_data(error)) {
-            /* Without a single success so far it may be the table that is wrong, so a last row is not given up. */
-            if (++refused >= REFUSED_TRIES_MAX && (b->n > 1 || w->proved)) return SENT_REFUSED;
+            if (++refused >= REFUSED_TRIES_MAX) return SENT_REFUSED;
         } else if (!error->unsent) {
             bool there;
             if (!batch_is_there(w, b, &there)) return SENT_ABANDONED;
@@ -285,42 +284,66 @@ static enum sent send_whole(struct store_writer *w, const struct batch *b, struc
     return SENT_ABANDONED;
 }
 
-static bool send(struct store_writer *w, const struct batch *b);
-
-/* The good half comes first when the writer has stored nothing yet, so that a bad row can be told from a bad table:
- * halves are tried in both orders by retrying the first one after the second. */
-static bool send_halves(struct store_writer *w, const struct batch *b)
+/* The batch, cut in halves as long as it is refused. A single row that is refused is given up if this writer has stored
+ * something; else it goes to the deferred ones, since the fault may lie in the table. Takes b over. */
+static bool send_take(struct store_writer *w, struct batch *b, struct batch **deferred)
 {
-    bool ok = true;
-    for (int half = 0; half < 2 && ok; half++) {
-        struct batch *part = half == 0 ? batch_part(b, 0, b->n / 2) : batch_part(b, b->n / 2, b->n);
-        ok = send(w, part);
-        batch_free(part);
+    struct store_error error = {0};
+    enum sent sent = send_whole(w, b, &error);
+    bool ok = sent != SENT_ABANDONED;
+    if (sent == SENT_STORED) {
+        note_stored(w, b);
+    } else if (sent == SENT_REFUSED && b->n > 1) {
+        ok = send_take(w, batch_part(b, 0, b->n / 2), deferred) && send_take(w, batch_part(b, b->n / 2, b->n), deferred);
+    } else if (sent == SENT_REFUSED && w->proved) {
+        give_up(w, b, &error);
+    } else if (sent == SENT_REFUSED) {
+        b->next = *deferred;
+        *deferred = b;
+        return true;
     }
+    batch_free(b);
     return ok;
 }
 
-static bool send(struct store_writer *w, const struct batch *b)
+static void free_all(struct batch *list)
 {
-    struct store_error error = {0};
-    switch (send_whole(w, b, &error)) {
-    case SENT_STORED: note_stored(w, b); return true;
-    case SENT_ABANDONED: return false;
-    case SENT_REFUSED: break;
+    while (list) {
+        struct batch *b = list;
+        list = b->next;
+        batch_free(b);
     }
-    if (b->n > 1) return send_halves(w, b);
-    give_up(w, b, &error);
-    return true;
 }
 
-bool writer_send(struct store_writer *w, struct batch *b)
+bool writer_send_take(struct store_writer *w, struct batch *b)
 {
-    if (batch_checks(b) && !leave_out_known(w, b)) return false;
-    if (b->n == 0) return true;
+    bool known = !batch_checks(b) || leave_out_known(w, b);
+    if (!known || b->n == 0) {
+        batch_free(b);
+        return known;
+    }
     if (!b->final) {
         int64_t min_ms, max_ms;
         batch_range(b, &min_ms, &max_ms);
         store_pending_note(w->store, min_ms);
     }
-    return send(w, b);
+    struct batch *todo = b, *deferred = NULL;
+    struct backoff wait = {0};
+    bool ok = true;
+    while (ok && todo) {
+        while (ok && todo) {
+            struct batch *next = todo->next;
+            todo->next = NULL;
+            ok = send_take(w, todo, &deferred);
+            todo = next;
+        }
+        if (ok && deferred && !w->proved) ok = back_off(w, &wait);
+        if (todo == NULL) {
+            todo = deferred;
+            deferred = NULL;
+        }
+    }
+    free_all(todo);
+    free_all(deferred);
+    return ok;
 }

@@ -11,7 +11,6 @@ enum { CLOCK_DEAD_BAND_MS = 30000 };
 static const struct fold_pass *const passes[] = {
     &fold_pass_time,   &fold_pass_ads,   &fold_pass_renditions, &fold_pass_requests,
     &fold_pass_errors, &fold_pass_facts, &fold_pass_timeline,   &fold_pass_scores,
-    &fold_pass_ads_end,
 };
 
 void *fold_alloc(struct fold *f, size_t len)
@@ -234,5 +233,24 @@ void view_fold(const struct view *v, bool final, error_category_lookup *categori
     }
     for (size_t i = 0; i < COUNT(passes); i++) {
         if (passes[i]->finish) passes[i]->finish(&f);
+    }
+}
+
+void view_state(const struct view *v, uint32_t sequence, struct arena *arena, view_state_sink *sink, void *ctx)
+{
+    struct view_row unused;
+    struct fold f = {.v = v, .arena = arena, .row = &unused};
+    const struct fold_event *last = NULL;
+    fold_read(&f);
+    for (uint32_t i = 0; i < f.event_count && f.events[i].sequence <= sequence; i++) {
+        last = &f.events[i];
+        state_apply(&f, last);
+    }
+    if (last == NULL) return;
+    for (unsigned field = 1; field < FIELD_COUNT; field++) {
+        const struct beacon_value *own = NULL;
+        if (field_facts((enum field)field)->merge == FIELD_EVENT) own = fold_own(last, (enum field)field);
+        if (own) sink(ctx, own);
+        else if (f.known[field]) sink(ctx, &f.state[field]);
     }
 }

@@ -61,13 +61,13 @@ struct fold_renditions { /* fold_renditions.c */
     struct span mode;
 };
 
-struct fold_ad { /* the ad fields after an event, see the protocol's section 4, rule 5 */
+struct fold_ad { /* the ad that an event is about */
     struct span id, creative_id, universal_id, type, tag_url, asset_url;
 };
 struct fold_ads { /* fold_ads.c */
     struct fold_ad now, before; /* after the event, and before it */
     int32_t attempts, breaks, impressions, errors, break_errors, startup_errors;
-    bool break_open, break_failed, attempt_open, attempt_shown, has_ad;
+    bool break_open, break_failed, break_over, attempt_open, attempt_shown, has_ad;
 };
 
 struct fold_requests { /* fold_requests.c */
@@ -88,6 +88,7 @@ struct fold_error {
 struct fold_errors { /* fold_errors.c */
     struct fold_error *items;
     uint32_t count;
+    size_t context_bytes;
     bool in_break;
 };
 
@@ -100,10 +101,10 @@ struct fold_facts { /* fold_facts.c */
 struct fold_timeline { /* fold_timeline.c */
     struct buf scratch;
     struct span *details;
+    size_t details_bytes;
     int64_t *playheads, *times;
     int64_t last_time_ms;
-    struct span request_url;
-    bool request_was_manifest;
+    struct span request_url; /* of the last request that was no manifest */
 };
 
 struct fold {
@@ -140,7 +141,7 @@ struct fold_pass {
     void (*finish)(struct fold *f);
 };
 extern const struct fold_pass fold_pass_time, fold_pass_ads, fold_pass_renditions, fold_pass_requests, fold_pass_errors,
-    fold_pass_facts, fold_pass_timeline, fold_pass_scores, fold_pass_ads_end;
+    fold_pass_facts, fold_pass_timeline, fold_pass_scores;
 
 /* fold.c */
 void *fold_alloc(struct fold *f, size_t len); /* never NULL: over the arena's bound is a bug of the caller */

@@ -22,11 +22,14 @@ static bool repeats_ids(uint16_t name)
     }
 }
 
+/* The SDK never forgets an ad: its fields are sent when they change, on whatever event that is, and type and URLs are not
+ * sent again for the next break. So they are kept; the ids end with their break. */
 static void step_which(struct fold_ads *ads, const struct fold_event *e)
 {
-    if (!fold_is_ad_event(e->name)) return; /* elsewhere the ad fields are leftovers */
     struct fold_ad *now = &ads->now;
-    if (repeats_ids(e->name)) now->id = now->creative_id = now->universal_id = (struct span){NULL, 0};
+    if (repeats_ids(e->name) || ads->break_over)
+        now->id = now->creative_id = now->universal_id = (struct span){NULL, 0};
+    ads->break_over = e->name == EVENT_adbreakend;
     for (uint32_t i = 0; i < e->value_count; i++) {
         struct span text = e->values[i].v.s;
         switch (e->values[i].field) {
@@ -91,12 +94,6 @@ static void ads_step(struct fold *f, const struct fold_event *e)
     }
 }
 
-/* The ad of the state ends with its break, after every pass has seen the adbreakend. */
-static void ads_forget(struct fold *f, const struct fold_event *e)
-{
-    if (e->name == EVENT_adbreakend) f->ads.now = (struct fold_ad){0};
-}
-
 static void ads_finish(struct fold *f)
 {
     const struct fold_ads *a = &f->ads;
@@ -122,4 +119,3 @@ static void ads_finish(struct fold *f)
 }
 
 const struct fold_pass fold_pass_ads = {NULL, ads_step, ads_finish};
-const struct fold_pass fold_pass_ads_end = {NULL, ads_forget, NULL};

@@ -2,6 +2,8 @@
  * Errors and the outcomes that follow from them. Resolutions items 42 to 50. */
 #include "views/fold.h"
 
+enum { CONTEXTS_BYTES_MAX = 1 << 20 }; /* of all errors of a view together; further contexts are left out */
+
 static void errors_begin(struct fold *f)
 {
     uint32_t count = 0;
@@ -20,12 +22,16 @@ static void errors_step(struct fold *f, const struct fold_event *e)
     *error = (struct fold_error){
         .code = fold_copy(f, fold_own_text(e, FIELD_player_error_code)),
         .message = fold_copy(f, fold_own_text(e, FIELD_player_error_message)),
-        .context = fold_copy(f, fold_own_text(e, FIELD_player_error_context)),
         .time = {e->viewer_time_ms, e->receipt_ms, e->viewer_time_ms != INT64_MIN},
         .sent_fatal = !fold_is_warning(fold_own_text(e, FIELD_player_error_severity)),
         .sent_business = business && business->v.i,
         .in_ad = errors->in_break,
     };
+    struct span context = fold_own_text(e, FIELD_player_error_context);
+    if (context.len <= CONTEXTS_BYTES_MAX - errors->context_bytes) {
+        error->context = fold_copy(f, context);
+        errors->context_bytes += context.len;
+    }
     error->id = error_type_id(error->code, error->message);
     error->fatal = error->sent_fatal;
     error->business = error->sent_business;

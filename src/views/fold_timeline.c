@@ -3,8 +3,8 @@
  *
  * Details are a JSON object under the long wire names. Which fields an event shows is the table below. A field that
  * belongs to its event alone, or is sent once a player, is the event's own; one that a delta record leaves out when it
- * has not changed is that of the state after the event; ad fields follow the ad that the event is about. Events that
- * are not in the table have {}. Wire values of type JSON are shown as text.
+ * has not changed is that of the state after the event; ad fields are those of the ad that the event is about. Events
+ * that are not in the table have {}. Wire values of type JSON are shown as text.
  *
  *   error                   player_error_code _message _context _severity _business_exception _data
  *   renditionchange         video_source_width _height _fps _bitrate _codec _rendition_name
@@ -25,7 +25,7 @@
 #include "base/json.h"
 #include "views/fold.h"
 
-enum { DETAILS_BYTES_MAX = 512 * 1024 };
+enum { DETAILS_BYTES_MAX = 512 * 1024, ALL_DETAILS_BYTES_MAX = 4 << 20 }; /* of one event, of a view: beyond, {} */
 
 static const uint16_t of_error[] = {FIELD_player_error_code,     FIELD_player_error_message,
                                     FIELD_player_error_context,  FIELD_player_error_severity,
@@ -152,7 +152,10 @@ static struct span details(struct fold *f, const struct fold_event *e)
     else if (fields == of_request) write_request(f, e, &w);
     else write_fields(f, e, &w, fields);
     jw_object_end(&w);
-    return out->failed || out->len == 2 ? SPAN("{}") : fold_copy(f, buf_span(out));
+    size_t *all = &f->timeline.details_bytes;
+    if (out->failed || out->len == 2 || out->len > ALL_DETAILS_BYTES_MAX - *all) return SPAN("{}");
+    *all += out->len;
+    return fold_copy(f, buf_span(out));
 }
 
 static void timeline_begin(struct fold *f)

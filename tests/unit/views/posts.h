@@ -159,7 +159,7 @@ static inline struct folded *fold_posts(const struct posts *p, bool final)
     for (size_t i = 0; i < p->n; i++) {
         for (uint32_t k = 0; k < p->items[i].event_count; k++) {
             if (f->view == NULL) f->view = view_new(f->strings, &p->items[i], &p->items[i].events[k]);
-            (void)view_apply(f->view, &p->items[i], &p->items[i].events[k]);
+            assert_int_not_equal(view_apply(f->view, &p->items[i], &p->items[i].events[k]), VIEW_FULL);
         }
     }
     assert_non_null(f->view);
