@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A request's way: loop thread (route) -> pool thread (credential, handler) -> answer. */
 #include "api/internal.h"
+#include "api/rewriter.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -15,6 +16,7 @@ struct api {
     struct api_options options;
     char *public_url, *data_dir;
     struct pool *questions, *hashing;
+    struct rewriter *rewriter;
 };
 
 struct api_job {
@@ -111,7 +113,13 @@ struct api *api_new(const struct api_options *options)
     BUG_IF(a->public_url == NULL || a->data_dir == NULL);
     a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
     a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
+    a->rewriter = rewriter_new(options->accounts, options->store);
     return a;
+}
+
+struct rewriter *api_rewriter(struct api *a)
+{
+    return a->rewriter;
 }
 
 void api_set_public_url(struct api *a, const char *public_url)
@@ -126,6 +134,7 @@ void api_free(struct api *a)
     if (a == NULL) return;
     pool_stop(a->questions);
     pool_stop(a->hashing);
+    rewriter_free(a->rewriter);
     free(a->public_url);
     free(a->data_dir);
     free(a);

@@ -14,6 +14,9 @@ enum access {
 #undef PERMISSION
 };
 
+struct rewriter;
+struct rewriter *api_rewriter(struct api *a);
+
 struct route {
     enum http_method method;
     const char *path;

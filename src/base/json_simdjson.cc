@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one C++ file. simdjson's first stage, which it chooses for the processor at run time, finds where every token of
-// the text begins; the walk here checks the grammar between the tokens and writes the flat node array of json.h. (Its own
-// on-demand and DOM interfaces fix the processor at compile time, build more than is needed, and refuse lone surrogates.)
+// the text begins; the walk here checks the grammar between the tokens and writes the flat node array of json.h. (Its
+// own on-demand and DOM interfaces fix the processor at compile time, build more than is needed, and refuse lone
+// surrogates.)
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -164,7 +165,7 @@ bool number_double(json_parser &p, const char *start, const char *end, json_node
     double d = 0;
     auto r = std::from_chars(start, end, d);
     if (r.ec == std::errc::result_out_of_range) d = strtod(start, nullptr); // an underflow is 0
-    if ((r.ec != std::errc() && r.ec != std::errc::result_out_of_range) || !std::isfinite(d)) return fail(p, "bad number");
+    if (r.ec == std::errc::invalid_argument || !std::isfinite(d)) return fail(p, "bad number");
     node.type = JSON_DOUBLE;
     node.v.d = d;
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The steps of a beacon, in one array: each looks at the request or what earlier steps made of it, and says DROP_NONE to
- * go on. What the last step hands over is answered by whoever took it; everything else is answered here. */
+ * The steps of a beacon, in one array: each looks at the request or what earlier steps made of it, and says DROP_NONE
+ * to go on. What the last step hands over is answered by whoever took it; everything else is answered here. */
 #include "collector/collector.h"
 
 #include "base/counters.h"
@@ -157,7 +157,8 @@ static const struct http_header preflight_headers[] = {
     {SPAN("Access-Control-Allow-Private-Network"), SPAN("true")},
 };
 static const struct http_reply reply_ok = {.status = 200, .headers = ok_headers, .header_count = COUNT(ok_headers)};
-static const struct http_reply reply_busy = {.status = 503, .headers = busy_headers, .header_count = COUNT(busy_headers)};
+static const struct http_reply reply_busy = {
+    .status = 503, .headers = busy_headers, .header_count = COUNT(busy_headers)};
 static const struct http_reply reply_method = {
     .status = 405, .headers = method_headers, .header_count = COUNT(method_headers)};
 static const struct http_reply reply_preflight = {
@@ -231,8 +232,9 @@ static enum drop step_inflate(struct intake *in)
     if (!span_eq_nocase(how, SPAN("gzip")) && !span_eq_nocase(how, SPAN("x-gzip")) &&
         !span_eq_nocase(how, SPAN("deflate")))
         return DROP_bad_encoding;
+    const struct buf *out = &in->scratch->inflated;
     if (!http_inflate(in->body, &in->scratch->inflated))
-        return in->scratch->inflated.failed ? DROP_too_large : DROP_bad_encoding;
+        return out->failed || out->len >= out->max ? DROP_too_large : DROP_bad_encoding;
     in->body = buf_span(&in->scratch->inflated);
     return DROP_NONE;
 }
@@ -333,14 +335,27 @@ static enum drop step_quota(struct intake *in)
     return DROP_NONE;
 }
 
+/* Headers may hold any bytes; everything that is stored is UTF-8. */
+static struct span enrich_agent(struct intake *in)
+{
+    struct span sent = span_upto(http_header(in->r, "User-Agent"), FORMAT_TEXT_MAX);
+    char *copy = arena_alloc(&in->post->arena, sent.len);
+    if (copy == NULL) return SPAN("");
+    for (size_t i = 0; i < sent.len; i++) copy[i] = sent.ptr[i] >= ' ' && sent.ptr[i] < 0x7F ? sent.ptr[i] : '?';
+    return span_make(copy, sent.len);
+}
+
 static enum drop step_enrich(struct intake *in)
 {
     struct viewer_facts *v = &in->post->beacon.viewer;
-    struct span agent = arena_copy(&in->post->arena, span_cut_utf8(http_header(in->r, "User-Agent"), FORMAT_TEXT_MAX));
-    if (agent.ptr == NULL) agent = SPAN("");
-    v->user_agent = agent;
-    if (in->c->options.enrich && in->post->beacon.event_count)
-        enrich_look(in->c->options.enrich, &in->r->client, in->keep_address, agent, &in->post->arena, v);
+    struct arena *arena = &in->post->arena;
+    v->user_agent = enrich_agent(in);
+    if (in->post->beacon.event_count == 0) return DROP_NONE;
+    if (in->c->options.enrich) enrich_look(in->c->options.enrich, &in->r->client, v->user_agent, arena, v);
+    if (!in->keep_address) return DROP_NONE;
+    char text[48];
+    http_address_print_truncated(&in->r->client, text);
+    v->address = arena_copy(arena, span_of(text));
     return DROP_NONE;
 }
 

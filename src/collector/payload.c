@@ -11,8 +11,15 @@ enum { FLAG_BACKFILL = 1, FLAG_STRIP_QUERY = 2 };
 
 static void put_text(struct buf *out, struct span s)
 {
-    buf_add_varint(out, s.len);
-    buf_add_span(out, s);
+    char *room = s.len < 128 ? buf_room(out, s.len + 1) : NULL; /* most: a length of one byte */
+    if (room == NULL) {
+        buf_add_varint(out, s.len);
+        buf_add_span(out, s);
+        return;
+    }
+    room[0] = (char)s.len;
+    if (s.len) memcpy(room + 1, s.ptr, s.len);
+    buf_claim(out, s.len + 1);
 }
 
 static struct span get_text(struct bytes *in)

@@ -104,7 +104,8 @@ static struct quota_env *quota_env_find(struct quotas *q, const char *id, int64_
     return env;
 }
 
-bool quota_events(struct quotas *q, const char *environment_id, uint32_t per_second_max, uint32_t events, int64_t now_ms)
+bool quota_events(struct quotas *q, const char *environment_id, uint32_t per_second_max, uint32_t events,
+                  int64_t now_ms)
 {
     if (per_second_max == 0) return true;
     bool pass = true;

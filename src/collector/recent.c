@@ -9,7 +9,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { RING_BUCKETS = 1024, JUDGEMENTS_MAX = FORMAT_ENVS_MAX, SHOWN_TEXT_BYTES = 2048, SHOWN_KEY_BYTES = 128, DECODE_BYTES_MAX = 4 << 20 };
+enum {
+    RING_BUCKETS = 1024,
+    JUDGEMENTS_MAX = FORMAT_ENVS_MAX,
+    SHOWN_TEXT_BYTES = 2048,
+    SHOWN_KEY_BYTES = 128,
+    DECODE_BYTES_MAX = 4 << 20,
+};
 
 /* One kept POST: a payload (payload.h) made of all its keys, accepted or not, and what became of them. */
 struct entry {
@@ -131,7 +137,8 @@ static struct entry *entry_new(const struct recent_post *post)
         p.viewer.address = SPAN("");
         p.viewer.user_agent = span_cut_utf8(p.viewer.user_agent, 512);
     }
-    for (uint32_t i = 0; i < keys; i++) p.envs[i] = (struct payload_env){post->judgements[i].key, post->judgements[i].env};
+    for (uint32_t i = 0; i < keys; i++)
+        p.envs[i] = (struct payload_env){post->judgements[i].key, post->judgements[i].env};
     struct buf text;
     buf_init(&text, 2 * RECENT_BODY_BYTES_MAX + JUDGEMENTS_MAX * 2 * FORMAT_TEXT_MAX);
     payload_encode(&text, &p);
@@ -240,7 +247,8 @@ static bool show_belongs(const struct showing *s, struct span env_key)
 {
     if (env_key.len == 0) return true;
     for (uint32_t i = 0; i < s->payload->env_count; i++)
-        if (span_eq(s->payload->envs[i].key, env_key)) return strcmp(s->payload->envs[i].env.id, s->environment_id) == 0;
+        if (span_eq(s->payload->envs[i].key, env_key))
+            return strcmp(s->payload->envs[i].env.id, s->environment_id) == 0;
     return s->environment_id[0] == 0;
 }
 

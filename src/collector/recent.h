@@ -2,8 +2,8 @@
  * The last POSTs of each environment, kept in memory for GET /data/v1/beacons/recent. What is kept is the body and how
  * it was judged; it is decoded again when somebody looks, so that receiving costs a copy and no more.
  *
- * Bounds: RECENT_POSTS_MAX a ring, RECENT_BODY_BYTES_MAX a body (longer ones are shown without events), RECENT_PER_SECOND
- * new ones a second and ring (what comes faster is passed over), and a total, beyond which the oldest of all go.
+ * Bounds: RECENT_POSTS_MAX a ring, RECENT_BODY_BYTES_MAX a body (longer ones are shown without events),
+ * RECENT_PER_SECOND new ones a second and ring (what comes faster is passed over), and a total, beyond which the oldest of all go.
  * Threads: any, under one lock; the lock is not held while JSON is written. */
 #ifndef FF_COLLECTOR_RECENT_H
 #define FF_COLLECTOR_RECENT_H

@@ -40,7 +40,7 @@ struct http_exchange *http_exchange_take(struct http_connection *c)
     e->connection = c;
     e->next = NULL;
     e->deferred = e->finished = e->head_done = e->complete = e->keep_alive = e->minor_0 = e->expect_continue = false;
-    e->close_after = false;
+    e->close_after = e->chunked = false;
     e->header_count = e->value_count = e->text_len = e->body_len = 0;
     e->body_seen = 0;
     e->owned_body = (struct span){NULL, 0};

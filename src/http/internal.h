@@ -46,7 +46,7 @@ struct http_exchange {
     struct http_exchange *next;         /* in the free list, or among the finished */
     bool deferred;                      /* loop thread */
     bool finished;                      /* whoever finishes */
-    bool head_done, complete, keep_alive, minor_0, expect_continue;
+    bool head_done, complete, keep_alive, minor_0, expect_continue, chunked;
     size_t header_count, value_count; /* header lines begun, and those whose value began */
     size_t text_len;
     struct arena arena;

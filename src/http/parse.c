@@ -155,7 +155,9 @@ static int on_headers_complete(http_parser *p)
     r->tls = c->ssl != NULL;
     if (c->trusted) http_forwarded(&c->loop->server->trusted, r, &r->client, &r->tls);
     e->keep_alive = http_should_keep_alive(p) != 0;
-    if (!(p->flags & F_CONTENTLENGTH) || (p->flags & F_CHUNKED)) return 0;
+    /* Kept, because a Transfer-Encoding among the trailers would change the library's flag. */
+    e->chunked = (p->flags & F_CHUNKED) != 0;
+    if (e->chunked || !(p->flags & F_CONTENTLENGTH)) return 0;
     if (p->content_length > limits->body_bytes_max) return parse_refuse(c, 413, "The body is too large");
     r->body_cut = p->content_length > limits->body_bytes_keep;
     size_t first = p->content_length < BODY_FIRST_BYTES_MAX ? (size_t)p->content_length : BODY_FIRST_BYTES_MAX;
@@ -249,7 +251,7 @@ static enum http_parse parse_head(struct http_connection *c, const char *bytes, 
 
 static enum http_parse parse_body(struct http_connection *c, const char *bytes, size_t len, size_t *used)
 {
-    if (!(c->parser.flags & F_CHUNKED)) return parse_run(c, bytes, len, used);
+    if (!c->exchange->chunked) return parse_run(c, bytes, len, used);
     size_t take = 0;
     enum http_scan scan = http_chunk_scan(&c->chunks, bytes, len, &take);
     bool long_trailers = c->chunks.trailer_bytes > c->loop->server->limits.header_bytes_max;

@@ -55,6 +55,7 @@ struct journal {
     int fd; /* of the last of segments; -1: none is open */
     uint64_t batch_number;
     unsigned failures; /* batches in a row */
+    int64_t turn_clock_ms;
     struct mono_us turn_at, retry_at, space_at;
 };
 
@@ -373,12 +374,15 @@ static bool take_batch(struct journal *j, int64_t *clock_ms)
     return more;
 }
 
+/* Between a failed batch and the next segment, whose header says that it is not part of the journal, a crash may still
+ * bring it back. The clock stands still for so long: no timer may run of which a replay with that batch would not know. */
 static void turn(struct journal *j, int64_t clock_ms)
 {
+    if (j->fd >= 0) j->turn_clock_ms = clock_ms;
     (void)pthread_mutex_lock(&j->lock);
     struct journal_position end = j->end;
     (void)pthread_mutex_unlock(&j->lock);
-    j->options.turn(j->options.ctx, end, clock_ms);
+    j->options.turn(j->options.ctx, end, j->turn_clock_ms);
 }
 
 static void *writer_main(void *arg)
@@ -522,6 +526,7 @@ void journal_start(struct journal *j, int64_t clock_ms)
     j->started = true;
     j->clock_ms = clock_ms;
     (void)pthread_mutex_unlock(&j->lock);
+    j->turn_clock_ms = clock_ms;
     j->turn_at = j->space_at = mono_now();
     BUG_IF(pthread_create(&j->thread, NULL, writer_main, j) != 0);
 }

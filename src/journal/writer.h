@@ -42,7 +42,8 @@ struct journal_options {
     void (*synced)(void *ctx, const struct journal_item *items, size_t n);
     void (*failed)(void *ctx, const struct journal_item *items, size_t n);
     /* About every turn_ms, batches or not. Everything before `end` was given to synced; every later record will have a
-     * receive time >= clock_ms (unless a JOURNAL_CLOCK record says otherwise). */
+     * receive time >= clock_ms (unless a JOURNAL_CLOCK record says otherwise), also one of a failed batch that a crash
+     * brings back: until that is ruled out clock_ms stands still. */
     void (*turn)(void *ctx, struct journal_position end, int64_t clock_ms);
     void *ctx;
     int64_t (*now_ms)(void *ctx); /* NULL: wall_now_ms */

@@ -22,6 +22,14 @@ static const struct {
 #undef ITEM
 };
 
+/* Of a column that may be null: without any value there is nothing to sort. */
+static void percentile_sql(struct buf *outer, struct query *q, double share, const char *column)
+{
+    buf_addf(outer, "if(count(%s) = 0, nan, ", column);
+    store_percentile(outer, q->store, share, column);
+    buf_addc(outer, ')');
+}
+
 /* The aggregate of row i over inner columns of its own: v<i>, and a<i>, b<i> for an average of ratios. */
 static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const struct comparison_row *row, size_t i)
 {
@@ -30,7 +38,7 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
     (void)snprintf(column, sizeof column, "v%zu", i);
     if (m->kind == METRIC_VIEWERS) {
         buf_addf(inner, ", %s AS %s", m->a, column);
-        buf_addf(outer, ", toFloat64(uniqExact(%s))", column);
+        buf_addf(outer, ", ifNull(toFloat64(uniqExact(%s)), 0)", column);
         return;
     }
     buf_adds(inner, ", ");
@@ -40,7 +48,7 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
     if (ratio)
         buf_addf(inner, ", if(isNull(%s), NULL, toFloat64(%s)) AS a%zu, if(isNull(%s), NULL, toFloat64(%s)) AS b%zu",
                  column, m->a, i, column, m->b, i);
-    buf_adds(outer, ", ifNull(");
+    buf_adds(outer, ", assumeNotNull(ifNull(");
     switch (row->measure) {
     case MEASURE_COUNT: buf_addf(outer, "toFloat64(count(%s))", column); break;
     case MEASURE_SUM: buf_addf(outer, "toFloat64(ifNull(sum(%s), 0))", column); break;
@@ -48,10 +56,10 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
         if (ratio) buf_addf(outer, "toFloat64(sum(a%zu) / sum(b%zu))", i, i);
         else buf_addf(outer, "toFloat64(avg(%s))", column);
         break;
-    case MEASURE_MEDIAN: store_percentile(outer, q->store, 0.5, column); break;
-    case MEASURE_95TH: store_percentile(outer, q->store, m->better == BETTER_LOWER ? 0.95 : 0.05, column); break;
+    case MEASURE_MEDIAN: percentile_sql(outer, q, 0.5, column); break;
+    case MEASURE_95TH: percentile_sql(outer, q, m->better == BETTER_LOWER ? 0.95 : 0.05, column); break;
     }
-    buf_adds(outer, ", nan)");
+    buf_adds(outer, ", nan))");
 }
 
 /* Fills the rows of one clock, and views, watch and playing time of its population. */

@@ -19,7 +19,7 @@ enum err query_counts(struct query *q, const char *environment_id, const struct 
     buf_addf(&where, " AND final = 0 AND view_end >= %lld AND ifNull(%s = ", (long long)since_ms, of->column);
     store_escape_text(&where, id);
     buf_adds(&where, ", 0)");
-    buf_adds(&sql, "SELECT toInt64(count()), toInt64(uniqExact(k) + countIf(isNull(k))) FROM ");
+    buf_adds(&sql, "SELECT toInt64(count()), toInt64(ifNull(uniqExact(k), 0)) + toInt64(countIf(isNull(k))) FROM ");
     store_views_from(&sql, q->store, "ifNull(viewer_user_id, mux_viewer_id) AS k", buf_span(&where));
     enum err e = sql.failed || where.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     struct bytes in = bytes_of(buf_span(&rows));

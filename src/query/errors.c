@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/errors.h"
 
+#include "store/escape.h"
 #include "store/read.h"
 #include "store/result.h"
 
@@ -66,6 +67,42 @@ enum err query_errors(struct query *q, const char *environment_id, const struct 
     buf_adds(&sql, " GROUP BY id");
     enum err e = sql.failed || where.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     if (e == ERR_NONE) e = rows_read(q, buf_span(&rows), out, count, all_views);
+    buf_free(&sql);
+    buf_free(&where);
+    buf_free(&rows);
+    return e;
+}
+
+/* "" in the stored lists is none. */
+static struct span text_or_none(struct arena *arena, struct span s)
+{
+    return s.len ? arena_copy(arena, s) : (struct span){NULL, 0};
+}
+
+enum err query_error_find(struct query *q, const char *environment_id, int64_t id, const struct filters *filters,
+                          struct error_row *out, bool *found)
+{
+    struct buf sql, where, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&where, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_adds(&where, "environment_id = ");
+    store_escape_text(&where, span_of(environment_id));
+    buf_addf(&where, " AND has(error_ids, %lld)", (long long)id);
+    if (filters) filters_sql(filters, &where);
+    buf_addf(&sql, "SELECT error_codes[indexOf(error_ids, %lld)], error_messages[indexOf(error_ids, %lld)] FROM ",
+             (long long)id, (long long)id);
+    store_views_from(&sql, q->store, "error_ids, error_codes, error_messages", buf_span(&where));
+    buf_adds(&sql, " LIMIT 1");
+    enum err e = sql.failed || where.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
+    struct bytes in = bytes_of(buf_span(&rows));
+    *found = e == ERR_NONE && rows.len > 0;
+    *out = (struct error_row){.id = id};
+    if (*found) {
+        out->code = text_or_none(q->arena, rb_text(&in));
+        out->message = text_or_none(q->arena, rb_text(&in));
+        if (!in.ok) e = ERR_CORRUPT;
+    }
     buf_free(&sql);
     buf_free(&where);
     buf_free(&rows);

@@ -14,4 +14,8 @@ struct error_row {
 enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
                       const struct filters *filters, struct error_row **out, size_t *count, int64_t *all_views) MUST_USE;
 
+/* Any error of any view, warnings included, by its id: code and message only. */
+enum err query_error_find(struct query *q, const char *environment_id, int64_t id, const struct filters *filters,
+                          struct error_row *out, bool *found) MUST_USE;
+
 #endif

@@ -92,6 +92,12 @@ static const char *parse_scalar(struct span value, struct arena *arena, struct f
 
 const char *filter_parse(struct span element, struct arena *arena, struct filter *out, bool *ignored)
 {
+    return filter_parse_with(dimension_find, element, arena, out, ignored);
+}
+
+const char *filter_parse_with(dimension_lookup *find, struct span element, struct arena *arena, struct filter *out,
+                              bool *ignored)
+{
     *ignored = element.len == 0;
     if (*ignored) return NULL;
     *out = (struct filter){.op = FILTER_IS};
@@ -105,7 +111,7 @@ const char *filter_parse(struct span element, struct arena *arena, struct filter
         return refuse(arena, "A filter is written dimension:value; \"%.*s\" is not.", (int)(element.len < 100 ? element.len : 100),
                       element.ptr);
     struct span id = span_upto(rest, (size_t)colon);
-    out->dimension = dimension_find(id);
+    out->dimension = find(id);
     if (out->dimension == NULL)
         return refuse(arena, "There is no dimension \"%.*s\" to filter by.", (int)(id.len < 100 ? id.len : 100), id.ptr);
     struct span value = span_from(rest, (size_t)colon + 1);

@@ -41,6 +41,10 @@ struct filters {
 /* One decoded element each. NULL, or the sentence that refuses, in arena (or constant). Empty elements are ignored
  * (*ignored). */
 const char *filter_parse(struct span element, struct arena *arena, struct filter *out, bool *ignored) MUST_USE;
+/* The same with another set of dimensions. */
+typedef const struct dimension *dimension_lookup(struct span id);
+const char *filter_parse_with(dimension_lookup *find, struct span element, struct arena *arena, struct filter *out,
+                              bool *ignored) MUST_USE;
 const char *metric_filter_parse(struct span element, struct arena *arena, struct metric_filter *out) MUST_USE;
 /* Both lists of a request. */
 const char *filters_parse(const struct span *elements, size_t n, const struct span *metric_elements, size_t metric_n,

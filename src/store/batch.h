@@ -12,7 +12,7 @@ struct batch_row {
     struct hash128 id;
     int64_t view_end_ms;
     uint32_t version;
-    bool check;
+    bool check, had_pending;
 };
 
 struct batch {

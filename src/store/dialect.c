@@ -41,7 +41,6 @@ bool store_dialect_of(struct span version, struct store_dialect *out)
     d.parquet = d.release >= 20008;
     d.table_dedup = d.release >= 21002;
     d.table_fsync = d.release >= 20010;
-    d.drop_alone = d.release < 20004;
     d.low_cardinality_setting = d.release < 19005;
 #define X(flag, name, since) d.flag = d.release >= (since);
     DIALECT_SETTINGS(X)

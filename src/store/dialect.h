@@ -17,12 +17,12 @@ struct store_dialect {
     bool parquet;         /* FORMAT Parquet */
     bool table_dedup;     /* MergeTree: non_replicated_deduplication_window */
     bool table_fsync;     /* MergeTree: fsync_after_insert, fsync_part_directory */
-    bool drop_alone;      /* DROP PARTITION beside a statement that names the table twice: both wait for ever */
     /* settings of a statement (asked of system.settings) */
     bool low_cardinality_setting; /* allow_experimental_low_cardinality_type has to be switched on */
     bool dedup_token;             /* insert_deduplication_token */
     bool async_insert;            /* has to be switched off */
-    bool shared_snapshot;         /* a statement sees one state of a table, however often it names it */
+    bool shared_snapshot;         /* a statement sees one state of a table, however often it names it; where it does not,
+                                   * see struct store's gate */
 };
 
 /* Asks the store which it is. */

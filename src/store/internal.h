@@ -27,7 +27,10 @@ struct store {
     pthread_t keeper;
     atomic_bool stopping, suspect;
 
-    /* Where dialect.drop_alone: held for reading by statements, for writing while a partition is dropped. */
+    /* Where a statement does not see one state of a table (dialect.shared_snapshot): held for reading by statements, and
+     * for writing while rows go in that make pending ones obsolete, so that a view is neither missed nor counted twice;
+     * and while a partition is dropped, on which 18.16 and a statement that names the table twice wait for each other for
+     * ever. Both sides wait a bounded time only: after that an insert goes ahead, a drop is put off. */
     pthread_rwlock_t gate;
 
     pthread_mutex_t lock; /* of everything below */
@@ -49,6 +52,10 @@ void store_pending_note(struct store *s, int64_t view_end_ms);
 /* After looking at all of them, by the writer (which is the one that adds): INT64_MAX when there is none. */
 void store_pending_set(struct store *s, int64_t from_ms);
 int64_t store_pending_from(const struct store *s);
+/* true: held, and to be given back. Without a need (shared_snapshot) or in time: false. */
+bool store_gate_enter(struct store *s, const struct store_dialect *d) MUST_USE;
+bool store_gate_close(struct store *s, const struct store_dialect *d) MUST_USE;
+void store_gate_leave(struct store *s, bool held);
 /* A statement failed for want of a connection: the keeper looks. */
 void store_suspect(struct store *s);
 

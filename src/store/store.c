@@ -31,6 +31,7 @@ enum {
     SELECT_MS_BEYOND = 2000, /* the store's own clock should end a statement before ours does */
     EXECUTE_MS_DEFAULT = 600000,
     ROWS_BYTES = 1024 * 1024,
+    GATE_MS = 2000,
 };
 
 /* The lock is not part of what a const store promises. */
@@ -386,14 +387,30 @@ void store_stop(struct store *s)
 
 /* -- statements ------------------------------------------------------------------------------------------------------ */
 
-static void gate_enter(struct store *s, const struct store_dialect *d)
+static struct timespec gate_deadline(void)
 {
-    if (d->drop_alone) BUG_IF(pthread_rwlock_rdlock(&s->gate) != 0);
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += GATE_MS / 1000;
+    return until;
 }
 
-static void gate_leave(struct store *s, const struct store_dialect *d)
+bool store_gate_enter(struct store *s, const struct store_dialect *d)
 {
-    if (d->drop_alone) BUG_IF(pthread_rwlock_unlock(&s->gate) != 0);
+    struct timespec until = gate_deadline();
+    return !d->shared_snapshot && pthread_rwlock_clockrdlock(&s->gate, CLOCK_MONOTONIC, &until) == 0;
+}
+
+/* New statements are let in meanwhile: they are what users wait for. */
+bool store_gate_close(struct store *s, const struct store_dialect *d)
+{
+    struct timespec until = gate_deadline();
+    return !d->shared_snapshot && pthread_rwlock_clockwrlock(&s->gate, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void store_gate_leave(struct store *s, bool held)
+{
+    if (held) BUG_IF(pthread_rwlock_unlock(&s->gate) != 0);
 }
 
 /* false: not ready, which error says. */
@@ -447,9 +464,9 @@ enum err store_select_as(struct store *s, struct span sql, const struct store_li
     struct store_settings settings = {0};
     struct select_words words;
     int ms = select_settings(&dialect, limits, &words, &settings);
-    gate_enter(s, &dialect);
+    bool held = store_gate_enter(s, &dialect);
     enum err e = store_query(s->client, sql, &settings, format, ms, out, error);
-    gate_leave(s, &dialect);
+    store_gate_leave(s, held);
     note_outcome(s, e, error);
     return e;
 }
@@ -467,9 +484,9 @@ enum err store_select_to(struct store *s, struct span sql, const struct store_li
     struct store_settings settings = {0};
     struct select_words words;
     int ms = select_settings(&dialect, limits, &words, &settings);
-    gate_enter(s, &dialect);
+    bool held = store_gate_enter(s, &dialect);
     enum err e = store_query_to(s->client, sql, &settings, format, ms, sink, ctx, error);
-    gate_leave(s, &dialect);
+    store_gate_leave(s, held);
     note_outcome(s, e, error);
     return e;
 }

@@ -77,7 +77,8 @@ bool store_writer_row(struct store_writer *w, unsigned shard, const struct view_
         unlock(w);
         return true;
     }
-    struct batch_row r = {.id = row->id, .view_end_ms = row->view_end_ms, .version = row->version, .check = row->check};
+    struct batch_row r = {.id = row->id, .view_end_ms = row->view_end_ms, .version = row->version, .check = row->check,
+                          .had_pending = row->had_pending};
     lock(w);
     /* A row larger than the whole bound goes when it is alone. */
     bool room = w->rows == 0 || w->bytes + scratch->len + sizeof r <= w->options.memory_bytes_max;

@@ -2,14 +2,13 @@
  * Pending partitions go when all their views are final. The writer's thread does it, which is the only one that adds
  * pending rows: what it found out still holds when it drops. */
 #include <inttypes.h>
-#include <time.h>
 
 #include "base/counters.h"
 #include "base/log.h"
 #include "store/result.h"
 #include "store/writer_internal.h"
 
-enum { CLEAN_ROWS_BYTES = 16 * 1024 * 1024, CLEAN_SQL_BYTES = 64 * 1024, DROP_MS = 60000, GATE_MS = 2000 };
+enum { CLEAN_ROWS_BYTES = 16 * 1024 * 1024, CLEAN_SQL_BYTES = 64 * 1024, DROP_MS = 60000 };
 
 static void partitions_sql(struct buf *sql, int64_t pending_from_ms)
 {
@@ -19,20 +18,11 @@ static void partitions_sql(struct buf *sql, int64_t pending_from_ms)
     buf_adds(sql, "))) FROM firstframe.views WHERE final = 0 GROUP BY hour");
 }
 
-/* Alone if it has to be: a moment without statements is waited for, without holding new ones up; there may be none. */
-static bool gate_close(struct store_writer *w, bool alone)
-{
-    struct timespec until;
-    if (!alone) return true;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += GATE_MS / 1000;
-    return pthread_rwlock_clockwrlock(&w->store->gate, CLOCK_MONOTONIC, &until) == 0;
-}
-
 static bool drop(struct store_writer *w, int64_t hour)
 {
-    bool alone = store_dialect(w->store).drop_alone;
-    if (!gate_close(w, alone)) return false;
+    struct store_dialect d = store_dialect(w->store);
+    bool held = store_gate_close(w->store, &d);
+    if (!held && !d.shared_snapshot) return false;
     struct store_error error;
     struct store_settings settings = {.abandon = &w->abandon};
     struct buf sql;
@@ -40,7 +30,7 @@ static bool drop(struct store_writer *w, int64_t hour)
     buf_addf(&sql, "ALTER TABLE firstframe.views DROP PARTITION (0, %" PRId64 ")", hour);
     enum err e = store_query(w->store->client, buf_span(&sql), &settings, "RowBinary", DROP_MS, NULL, &error);
     buf_free(&sql);
-    if (alone) BUG_IF(pthread_rwlock_unlock(&w->store->gate) != 0);
+    store_gate_leave(w->store, held);
     if (e == ERR_NONE) counter_add(COUNTER_store_pending_dropped_total, 1);
     else LOG_WRN("store_drop_failed", "hour=%" PRId64 " code=%d text=\"%.200s\"", hour, error.code, error.text);
     return e == ERR_NONE;

@@ -224,14 +224,23 @@ static bool fault_is_in_data(const struct store_error *error)
     return false;
 }
 
+static bool replaces_pending(const struct batch *b)
+{
+    for (size_t i = 0; i < b->n && b->final; i++)
+        if (b->rows[i].had_pending) return true;
+    return false;
+}
+
 static enum err insert(struct store_writer *w, const struct batch *b, struct store_error *error)
 {
     struct store_dialect d = store_dialect(w->store);
     struct store_settings settings = {.abandon = &w->abandon};
     store_dialect_insert_settings(&d, b->id, &settings);
     store_settings_add(&settings, "query_id", b->id);
+    bool held = replaces_pending(b) && store_gate_close(w->store, &d);
     enum err e = store_insert(w->store->client, buf_span(&w->insert_sql), &settings, buf_span(&b->bytes),
                               w->options.insert_ms, error);
+    store_gate_leave(w->store, held);
     if (e == ERR_UNAVAILABLE && error->status == 0) store_suspect(w->store);
     return e;
 }

@@ -44,6 +44,11 @@ int64_t fold_int_or(const struct fold *f, enum field field, int64_t otherwise)
     return f->known[field] ? f->state[field].v.i : otherwise;
 }
 
+struct opt_i64 fold_int32(const struct fold *f, enum field field)
+{
+    return f->known[field] ? opt_int32(f->state[field].v.i) : (struct opt_i64){0, false};
+}
+
 bool fold_number(const struct fold *f, enum field field, double *out)
 {
     if (f->known[field]) *out = f->state[field].v.d;

@@ -150,6 +150,7 @@ struct span fold_copy(struct fold *f, struct span s);
 struct span fold_text(const struct fold *f, enum field field);
 bool fold_int(const struct fold *f, enum field field, int64_t *out);
 int64_t fold_int_or(const struct fold *f, enum field field, int64_t otherwise);
+struct opt_i64 fold_int32(const struct fold *f, enum field field);
 bool fold_number(const struct fold *f, enum field field, double *out);
 bool fold_true(const struct fold *f, enum field field);
 /* The event's own value (the last one of that field), or NULL. */

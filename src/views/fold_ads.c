@@ -22,8 +22,8 @@ static bool repeats_ids(uint16_t name)
     }
 }
 
-/* The SDK never forgets an ad: its fields are sent when they change, on whatever event that is, and type and URLs are not
- * sent again for the next break. So they are kept; the ids end with their break. */
+/* The SDK never forgets an ad: its fields are sent when they change, on whatever event that is, and type and URLs are
+ * not sent again for the next break. So they are kept; the ids end with their break. */
 static void step_which(struct fold_ads *ads, const struct fold_event *e)
 {
     struct fold_ad *now = &ads->now;
@@ -110,11 +110,10 @@ static void ads_finish(struct fold *f)
     }
     row->preroll_requested = fold_true(f, FIELD_view_preroll_requested);
     row->preroll_played = fold_true(f, FIELD_view_preroll_played);
-    int64_t v;
     if (!row->preroll_played) return;
-    if (fold_int(f, FIELD_view_startup_preroll_request_time, &v)) row->video_startup_preroll_request_time = opt_int32(v);
-    if (fold_int(f, FIELD_view_startup_preroll_load_time, &v)) row->video_startup_preroll_load_time = opt_int32(v);
-    if (fold_int(f, FIELD_view_preroll_request_count, &v)) row->requests_for_first_preroll = opt_int32(v);
+    row->video_startup_preroll_request_time = fold_int32(f, FIELD_view_startup_preroll_request_time);
+    row->video_startup_preroll_load_time = fold_int32(f, FIELD_view_startup_preroll_load_time);
+    row->requests_for_first_preroll = fold_int32(f, FIELD_view_preroll_request_count);
     row->ad_preroll_startup_time = row->video_startup_preroll_load_time;
 }
 

@@ -213,7 +213,8 @@ static void finish_source(struct fold *f)
     struct view_row *row = f->row;
     struct span rest = {NULL, 0}, host = url_host(row->player_source_url, &rest);
     if (row->source_hostname.len == 0) row->source_hostname = host;
-    if (row->playback_id.len == 0 && span_eq_nocase(host, SPAN("stream.mux.com")) && rest.len > 1 && rest.ptr[0] == '/') {
+    bool mux = span_eq_nocase(host, SPAN("stream.mux.com"));
+    if (mux && row->playback_id.len == 0 && rest.len > 1 && rest.ptr[0] == '/') {
         size_t end = 1;
         while (end < rest.len && strchr("/.?#", rest.ptr[end]) == NULL) end++;
         row->playback_id = span_from(span_upto(rest, end), 1);

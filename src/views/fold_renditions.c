@@ -154,11 +154,8 @@ static void finish_source(struct fold *f)
     row->video_source_width_initial = tracked_int(f, r->first, 8);
     row->player_source_height = row->video_source_height;
     row->player_source_width = row->video_source_width;
-    int64_t v;
-    if (!row->player_source_height.set && fold_int(f, FIELD_player_source_height, &v))
-        row->player_source_height = opt_int32(v);
-    if (!row->player_source_width.set && fold_int(f, FIELD_player_source_width, &v))
-        row->player_source_width = opt_int32(v);
+    if (!row->player_source_height.set) row->player_source_height = fold_int32(f, FIELD_player_source_height);
+    if (!row->player_source_width.set) row->player_source_width = fold_int32(f, FIELD_player_source_width);
 }
 
 static struct list_text group_names(struct fold *f, const struct fold_groups *groups, bool codec)

@@ -24,8 +24,9 @@ static void time_begin(struct fold *f)
 {
     f->clock.before_time_ms = INT64_MIN;
     const struct fold_event *first = f->events;
-    const struct beacon_value *base = first->sequence == 1 ? fold_own(first, FIELD_ad_playing_time_ms_cumulative) : NULL;
-    f->clock.ad_base_ms = f->clock.ad_before_ms = base ? base->v.i : 0;
+    if (first->sequence != 1) return;
+    const struct beacon_value *base = fold_own(first, FIELD_ad_playing_time_ms_cumulative);
+    if (base) f->clock.ad_base_ms = f->clock.ad_before_ms = base->v.i;
 }
 
 /* The client counts on until it notices a stall, and then dates the rebufferstart back: what it counted meanwhile was
@@ -125,12 +126,6 @@ static void finish_ends(struct fold *f)
     if (ended || f->final) row->view_dropped = (struct opt_i64){!ended, true};
 }
 
-static struct opt_i64 column_of(const struct fold *f, enum field field)
-{
-    int64_t v;
-    return fold_int(f, field, &v) ? opt_int32(v) : (struct opt_i64){0, false};
-}
-
 static struct opt_i64 content_startup(const struct fold *f)
 {
     const struct fold_clock *c = &f->clock;
@@ -146,10 +141,10 @@ static struct opt_i64 content_startup(const struct fold *f)
 static void finish_startup(struct fold *f)
 {
     struct view_row *row = f->row;
-    row->video_startup_time = column_of(f, FIELD_view_time_to_first_frame);
-    row->player_startup_time = column_of(f, FIELD_player_startup_time);
-    row->page_load_time = column_of(f, FIELD_page_load_time);
-    row->aggregate_startup_time = column_of(f, FIELD_view_aggregate_startup_time);
+    row->video_startup_time = fold_int32(f, FIELD_view_time_to_first_frame);
+    row->player_startup_time = fold_int32(f, FIELD_player_startup_time);
+    row->page_load_time = fold_int32(f, FIELD_page_load_time);
+    row->aggregate_startup_time = fold_int32(f, FIELD_view_aggregate_startup_time);
     if (!row->aggregate_startup_time.set && row->page_load_time.set && row->player_startup_time.set &&
         row->video_startup_time.set)
         row->aggregate_startup_time =
@@ -161,11 +156,11 @@ static void finish_played(struct fold *f)
 {
     const struct fold_clock *c = &f->clock;
     struct view_row *row = f->row;
-    row->watch_time = column_of(f, FIELD_view_watch_time);
-    row->rebuffer_count = column_of(f, FIELD_view_rebuffer_count);
-    row->rebuffer_duration = column_of(f, FIELD_view_rebuffer_duration);
-    row->view_seek_count = column_of(f, FIELD_view_seek_count);
-    row->view_seek_duration = column_of(f, FIELD_view_seek_duration);
+    row->watch_time = fold_int32(f, FIELD_view_watch_time);
+    row->rebuffer_count = fold_int32(f, FIELD_view_rebuffer_count);
+    row->rebuffer_duration = fold_int32(f, FIELD_view_rebuffer_duration);
+    row->view_seek_count = fold_int32(f, FIELD_view_seek_count);
+    row->view_seek_duration = fold_int32(f, FIELD_view_seek_duration);
     if (!row->view_seek_duration.set && row->view_seek_count.v >= 1) row->view_seek_duration = opt_int32(0);
 
     f->watched = row->watched = row->video_startup_time.set || c->playing_seen || c->playing_time_ms > 0;

@@ -7,7 +7,7 @@
 #include "base/counters.h"
 #include "views/table_private.h"
 
-enum { DAY_MS = 24 * 3600 * 1000, DEAD_BAND_MS = 30000, COUNTERS_EVERY = 256 };
+enum { DAY_MS = 24 * 3600 * 1000, DEAD_BAND_MS = 30000, COUNTERS_EVERY = 256, ALLOC_OVERHEAD = 16 };
 
 struct view_table_options view_table_defaults(void)
 {
@@ -254,9 +254,9 @@ size_t view_table_open(const struct view_table *t)
 
 size_t view_table_bytes(const struct view_table *t)
 {
-    return sizeof *t + t->view_bytes + view_strings_bytes(t->strings) + t->open_count * (sizeof(struct open_view) + 16) +
-           t->slot_count * sizeof *t->slots + t->heap_cap * sizeof *t->heap +
-           t->tombstone_slots * sizeof *t->tombstones;
+    size_t views = t->view_bytes + t->open_count * (sizeof(struct open_view) + ALLOC_OVERHEAD);
+    size_t sets = t->slot_count * sizeof *t->slots + t->heap_cap * sizeof *t->heap;
+    return sizeof *t + views + sets + view_strings_bytes(t->strings) + t->tombstone_slots * sizeof *t->tombstones;
 }
 
 uint64_t view_key_hash(const char *environment_id, struct span view_id)

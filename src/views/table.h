@@ -3,10 +3,10 @@
  * times of the journal's records and ticks), so that a replay of the journal repeats every decision. Not thread-safe.
  *
  * Life of a view here (receipt time): a view that ended is final at once, unless sequence numbers are missing below
- * its viewend: then grace_ms after the viewend, or when they have come. Silent for visible_after_ms: a pending row, again
- * after each further silence that follows new events. Silent for final_after_ms: final. Events of ids that never start
- * wait final_after_ms and go (counted). Backfilled views whose newest event was older than final_after_ms at the last
- * receipt are final after grace_ms of silence. A view open for open_after_ms_max is closed.
+ * its viewend: then grace_ms after the viewend, or when they have come. Silent for visible_after_ms: a pending row,
+ * again after each further silence that follows new events. Silent for final_after_ms: final. Events of ids that never
+ * start wait final_after_ms and go (counted). Backfilled views whose newest event was older than final_after_ms at the
+ * last receipt are final after grace_ms of silence. A view open for open_after_ms_max is closed.
  * Ids of final views are remembered for 25 hours: later events of them that were there already are duplicates, the
  * others are refused (too_late, or view_too_long after such a closing).
  *

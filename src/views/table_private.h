@@ -47,7 +47,8 @@ struct view_table {
 
 /* table_sets.c */
 uint64_t table_hash(const struct view_table *t, const char *environment_id, struct span view_id);
-struct open_view *table_find(const struct view_table *t, uint64_t hash, const char *environment_id, struct span view_id);
+struct open_view *table_find(const struct view_table *t, uint64_t hash, const char *environment_id,
+                             struct span view_id);
 /* A new place for the view, which is the table's from here on; not yet in the heap. */
 struct open_view *table_open(struct view_table *t, struct view *v, uint64_t hash);
 /* Takes it out of the table and the heap, and frees it. */

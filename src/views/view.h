@@ -62,8 +62,8 @@ typedef struct view_error_rule error_category_lookup(void *ctx, const char *envi
 void view_fold(const struct view *v, bool final, error_category_lookup *categorise, void *ctx, struct arena *arena,
                struct view_row *out);
 
-/* For tests and debugging: every kept field that is known after the event of that sequence number (or the last one before
- * it), and the event's own values of fields that belong to their event alone. In order of field numbers. */
+/* For tests and debugging: every kept field that is known after the event of that sequence number (or the last one
+ * before it), and the event's own values of fields that belong to their event alone. In order of field numbers. */
 typedef void view_state_sink(void *ctx, const struct beacon_value *value);
 void view_state(const struct view *v, uint32_t sequence, struct arena *arena, view_state_sink *sink, void *ctx);
 

@@ -222,7 +222,7 @@ static uint16_t text_add(const struct put *p, uint64_t hash, uint32_t where)
 
 static bool texts_full(const struct view *v)
 {
-    return v->text_count >= UINT16_MAX / 2 / 8 * 7;
+    return v->text_count >= VIEW_TEXTS_MAX;
 }
 
 static void put_anchored(struct put *p, struct span text, unsigned which)
@@ -453,13 +453,18 @@ bool view_reader_next(struct view_reader *r, struct view_record *out)
     int64_t sequence = plus((int64_t)r->sequence, unzigzag(bytes_varint(in)));
     uint64_t time = bytes_varint(in);
     out->viewer_time_ms = time ? r->time_ms = plus(r->time_ms, unzigzag(time - 1)) : INT64_MIN;
-    if (sequence < 0 || sequence >= SEQUENCE_NONE || out->name >= EVENT_COUNT || out->post >= r->v->post_count) in->ok = false;
-    if (!in->ok) {
+    bool known = out->name < EVENT_COUNT && out->post < r->v->post_count;
+    if (!in->ok || !known || sequence < 0 || sequence >= SEQUENCE_NONE) {
         r->in.ok = false;
         return false;
     }
     r->sequence = out->sequence = (uint32_t)sequence;
     return true;
+}
+
+static unsigned anchor_of(uint16_t field)
+{
+    return keep_of[field] >= KEEP_ANCHOR ? (unsigned)keep_of[field] - KEEP_ANCHOR : VIEW_ANCHORS;
 }
 
 static int64_t read_time(struct bytes *in, int64_t viewer_time_ms)
@@ -515,7 +520,7 @@ bool view_reader_value(struct view_reader *r, struct view_record *record, struct
     case FIELD_CONTEXT:
     case FIELD_JSON:
     case FIELD_RANGES:
-        out->v.s = read_text(r, in, keep_of[field] >= KEEP_ANCHOR ? (unsigned)(keep_of[field] - KEEP_ANCHOR) : VIEW_ANCHORS, arena);
+        out->v.s = read_text(r, in, anchor_of((uint16_t)field), arena);
         break;
     }
     return in->ok;

@@ -14,8 +14,9 @@
  *           BOOL      one byte
  *           texts     varint code: 0 len bytes               a text of its own, not to be found again
  *                                  1 len bytes               a text of its own that gets the next text number
- *                                  2 len bytes               the new anchor of this kind of text (2 and 3: once an event)
- *                                  3 prefix len bytes        begins with prefix bytes of the anchor
+ *                                  2 len bytes               the new anchor of this kind of text
+ *                                  3 prefix len bytes        prefix bytes of the anchor, then these; 2 and 3: once an
+ *                                                             event
  *                                  4 + n                     text number n
  *
  * Text numbers index `texts`: a text lies in the shard's view_strings (handle) or in data (offset | TEXT_IN_DATA), and
@@ -30,7 +31,7 @@
 enum {
     VIEW_BYTES_MAX = 4 << 20, /* of one view's data and shared texts; beyond: VIEW_FULL */
     VIEW_EVENT_VALUES_MAX = 1024,
-    VIEW_TEXTS_MAX = 60000,
+    VIEW_TEXTS_MAX = 28672, /* what 32,768 slots hold well */
     VIEW_ID_BYTES_MAX = 128,
     VIEW_ANCHORS = 2,
     VIEW_EXPANDED_MAX = 64 << 20,

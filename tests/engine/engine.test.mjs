@@ -342,7 +342,7 @@ describe("one engine", () => {
     const began = performance.now();
     await Promise.all([1, 2, 3, 4].map(() => e.ask("SELECT sleep(1)")));
     const ms = performance.now() - began;
-    assert.ok(ms < 2500, `four sleeps of one second took ${ms} ms`);
+    assert.ok(ms < 3500, `four sleeps of one second took ${ms} ms`);
     await Promise.all(Array.from({ length: 40 }, async (_, i) => {
       if (i % 4 === 0) {
         const r = await e.request({ query: "INSERT INTO d.c FORMAT RowBinary", body: pieces(rows(i * 1000, 1000), 999) });
@@ -419,6 +419,7 @@ describe("one engine", () => {
     assert.match(await go("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), /^HTTP\/1\.1 500 /);
     assert.match(await go("POST / HTTP/1.1\r\nContent-Length: 8\r\nTransfer-Encoding: chunked\r\n\r\n"), /^HTTP\/1\.1 400 /);
     assert.match(await go("GET /?query=%zz HTTP/1.1\r\nConnection: close\r\n\r\n"), /^HTTP\/1\.1 400 /);
+    assert.match(await go("GET /ping HTTP/1.1\r\nX-Empty:\r\nX-Blank: \r\nConnection: close\r\n\r\n"), /^HTTP\/1\.1 200 /);
     const more = await go("POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\nSELECT 1, 2, 3\r\n\r\n");
     assert.match(more, /^HTTP\/1\.1 200 [^]*\r\n\r\n1\nHTTP\/1\.1 400 /, "what exceeds the length is another request");
     const two = "POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\nSELECT 1POST / HTTP/1.1\r\nContent-Length: 8\r\nConnection: close\r\n\r\nSELECT 2";
@@ -484,11 +485,13 @@ describe("life and death", () => {
       const e = await Engine.start(dir);
       await e.ask("CREATE DATABASE IF NOT EXISTS d ENGINE = Atomic");
       await e.ask("CREATE TABLE IF NOT EXISTS d.t (a UInt64, b String) ENGINE = MergeTree ORDER BY b");
-      await e.ask("INSERT INTO d.t SELECT rand64(), hex(rand64()) FROM numbers(1500000)", { max_insert_block_size: "100000", min_insert_block_size_rows: "100000", max_block_size: "100000" });
-      const merge = e.request({ body: "OPTIMIZE TABLE d.t FINAL" }).catch((error) => error);
+      const block = "20000"; // many small parts, so that several merges begin by themselves
+      const insert = e.request({
+        body: "INSERT INTO d.t SELECT rand64(), hex(rand64()) FROM numbers(2000000)",
+        params: { max_block_size: block, max_insert_block_size: block, min_insert_block_size_rows: block } });
       await until("a merge runs", async () => (await e.ask("SELECT count() > 0 FROM system.merges")) === "1\n");
       e.child.kill("SIGTERM");
-      await merge;
+      assert.ok([200, 500].includes((await insert).status)); // done in time or cancelled
       assert.deepEqual(await e.exited, { code: 0, signal: null }, e.stderr);
       e.agent.destroy();
     }
@@ -554,9 +557,13 @@ describe("life and death", () => {
         acknowledged.add(n);
       };
       if (next > 0) await insert(next); // the unclear one of the last round, sent again
-      const killer = sleep(150 + round * 60).then(() => e.child.kill("SIGKILL"));
+      const enough = acknowledged.size + 5 + round;
+      let killer;
       try {
-        for (;;) await insert(++next);
+        for (;;) {
+          await insert(++next);
+          if (acknowledged.size >= enough) killer ??= sleep(3 + round * 4).then(() => e.child.kill("SIGKILL"));
+        }
       } catch (error) {
         assert.ok(!(error instanceof assert.AssertionError), error);
       }
@@ -569,7 +576,7 @@ describe("life and death", () => {
     assert.ok(stored.every(([, n]) => n === 10), "each batch is whole and there once");
     const there = new Set(stored.map(([n]) => n));
     for (const n of acknowledged) assert.ok(there.has(n), `batch ${n} was acknowledged and is gone`);
-    assert.ok(acknowledged.size > 20, `only ${acknowledged.size} inserts were made`);
+    assert.ok(acknowledged.size >= 35, `only ${acknowledged.size} inserts were made`);
     await e.stop();
     removeDir(dir);
   });

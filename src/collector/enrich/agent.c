@@ -38,8 +38,8 @@ static const struct {
     {"console", "nintendo"}, {"tablet", "ipad"},   {"tablet", "tablet"},  {"tablet", "kindle"},  {"tablet", "android"},
     {"phone", "iphone"},    {"phone", "ipod"},     {"phone", "android"},  {"phone", "mobile"},   {"desktop", "windows"},
     {"desktop", "mac os x"}, {"desktop", "linux"}, {"desktop", "ubuntu"}, {"desktop", "debian"}, {"desktop", "fedora"},
-    {"desktop", "red hat"}, {"desktop", "centos"}, {"desktop", "suse"},   {"desktop", "gentoo"}, {"desktop", "mandriva"},
-    {"desktop", "slackware"}, {"desktop", "cros"}, {"desktop", "chrome os"},
+    {"desktop", "red hat"}, {"desktop", "centos"}, {"desktop", "suse"},   {"desktop", "gentoo"},
+    {"desktop", "mandriva"}, {"desktop", "slackware"}, {"desktop", "cros"}, {"desktop", "chrome os"},
 };
 
 static char fold(char c)
@@ -76,9 +76,10 @@ struct span agent_category(struct span user_agent, struct span os)
     struct span text = span_make(folded, len);
     bool mobile = has_word(text, "mobile");
     for (size_t i = 0; i < COUNT(categories); i++) {
-        bool tablet_android = strcmp(categories[i].category, "tablet") == 0 && strcmp(categories[i].word, "android") == 0;
+        const char *category = categories[i].category, *word = categories[i].word;
+        bool tablet_android = strcmp(category, "tablet") == 0 && strcmp(word, "android") == 0;
         if (tablet_android && mobile) continue;
-        if (has_word(text, categories[i].word)) return span_of(categories[i].category);
+        if (has_word(text, word)) return span_of(category);
     }
     return SPAN("");
 }

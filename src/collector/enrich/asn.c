@@ -221,6 +221,11 @@ size_t asn_list_count(const struct asn_list *l)
 
 /* -- finding ------------------------------------------------------------------------------------------------------- */
 
+static struct asn_found found(const struct asn_list *l, uint32_t number, uint32_t name, bool whole_block)
+{
+    return (struct asn_found){number, span_of(l->names.text + name), whole_block};
+}
+
 static struct asn_found find4(const struct asn_list *l, uint32_t address)
 {
     size_t low = 0, high = l->v4_count; /* the first range that begins after the address */
@@ -232,7 +237,7 @@ static struct asn_found find4(const struct asn_list *l, uint32_t address)
     uint32_t block = address & 0xFFFFFF00, block_last = block | 0xFF;
     const struct range4 *r = low ? &l->v4[low - 1] : NULL;
     if (r && address <= r->last)
-        return (struct asn_found){r->number, span_of(l->names.text + r->name), r->first <= block && block_last <= r->last};
+        return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
     bool empty = (r == NULL || r->last < block) && (low == l->v4_count || l->v4[low].first > block_last);
     return (struct asn_found){0, {NULL, 0}, empty};
 }
@@ -248,7 +253,7 @@ static struct asn_found find6(const struct asn_list *l, unsigned __int128 addres
     unsigned __int128 rest = ((unsigned __int128)1 << 80) - 1, block = address & ~rest, block_last = block | rest;
     const struct range6 *r = low ? &l->v6[low - 1] : NULL;
     if (r && address <= r->last)
-        return (struct asn_found){r->number, span_of(l->names.text + r->name), r->first <= block && block_last <= r->last};
+        return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
     bool empty = (r == NULL || r->last < block) && (low == l->v6_count || l->v6[low].first > block_last);
     return (struct asn_found){0, {NULL, 0}, empty};
 }

@@ -35,13 +35,9 @@ void enrich_free(struct enrich *e)
     free(e);
 }
 
-void enrich_look(struct enrich *e, const struct http_address *address, bool keep_address, struct span user_agent,
-                 struct arena *arena, struct viewer_facts *out)
+void enrich_look(struct enrich *e, const struct http_address *address, struct span user_agent, struct arena *arena,
+                 struct viewer_facts *out)
 {
     geo_look(e->geo, address, out);
     agents_look(e->agents, user_agent, arena, out);
-    if (!keep_address) return;
-    char text[48];
-    http_address_print_truncated(address, text);
-    out->address = arena_copy(arena, span_of(text));
 }

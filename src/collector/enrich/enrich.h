@@ -17,9 +17,8 @@ struct enrich_options {
 struct enrich *enrich_new(const struct enrich_options *options, char why[256]) MUST_USE;
 void enrich_free(struct enrich *e);
 
-/* Any thread. Texts that fill out live as long as e, except user_agent, which is borrowed from the parameter (cut at
- * 1,024 bytes), and those of the agent, which are in arena. address: keep it, truncated, in out as well. */
-void enrich_look(struct enrich *e, const struct http_address *address, bool keep_address, struct span user_agent,
-                 struct arena *arena, struct viewer_facts *out);
+/* Any thread. Sets out's place, network and device. Texts live as long as e or are in arena. */
+void enrich_look(struct enrich *e, const struct http_address *address, struct span user_agent, struct arena *arena,
+                 struct viewer_facts *out);
 
 #endif

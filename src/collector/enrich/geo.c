@@ -148,8 +148,8 @@ static bool find_entry(const MMDB_s *db, const struct http_address *address, MMD
 static struct span entry_text(MMDB_entry_s *entry, const char *const *path)
 {
     MMDB_entry_data_s data;
-    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data || data.type != MMDB_DATA_TYPE_UTF8_STRING)
-        return SPAN("");
+    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data) return SPAN("");
+    if (data.type != MMDB_DATA_TYPE_UTF8_STRING) return SPAN("");
     return span_make(data.utf8_string, data.data_size);
 }
 

@@ -397,7 +397,8 @@ void uap_find(const struct uap *u, struct span user_agent, struct arena *arena, 
     char folded[USER_AGENT_BYTES_MAX];
     user_agent = span_upto(user_agent, sizeof folded);
     for (size_t i = 0; i < user_agent.len; i++) folded[i] = fold(user_agent.ptr[i]);
-    struct agent a = {.text = user_agent.len ? user_agent : SPAN(""), .folded = {folded, user_agent.len}, .arena = arena};
+    struct span text = user_agent.len ? user_agent : SPAN("");
+    struct agent a = {.text = text, .folded = {folded, user_agent.len}, .arena = arena};
     a.match = pcre2_match_data_create(GROUPS_MAX, NULL);
     BUG_IF(a.match == NULL);
     *out = (struct uap_found){0};

@@ -25,7 +25,7 @@ void formats_free(struct formats *f)
     free(f);
 }
 
-/* SDKs of this family send text/plain, application/json or nothing at all, to any path: it takes what no other wants. */
+/* SDKs of this family send text/plain, application/json or no type, to any path: it takes what no other wants. */
 static bool mux_matches(const struct format_hints *hints)
 {
     (void)hints;

@@ -37,7 +37,8 @@ struct format_tally { /* what was kept out */
 struct format_notes {
     void *ctx;
     void (*ignored)(void *ctx, struct span key, const char *why); /* of the event that comes next */
-    /* index: place in the body, from 0. event: as far as it was understood; valid during the call. why DROP_NONE: kept. */
+    /* index: place in the body, from 0. event: as far as it was understood; valid during the call. why DROP_NONE: it
+     * was kept. */
     void (*event)(void *ctx, uint32_t index, const struct beacon_event *event, struct span env_key, enum drop why);
 };
 

@@ -169,9 +169,12 @@ static bool decode_tail(struct span s, struct text *t)
     return true;
 }
 
-/* 0: does not decode, or does not fit. */
+#define NOT_WORDS SIZE_MAX
+
+/* The length; 0: does not fit; NOT_WORDS: does not decode. */
 static size_t decode_words(struct span key, char *out, size_t cap)
 {
+    if (cap == 0) return 0;
     const char *first = key.len ? first_words[(unsigned char)key.ptr[0]] : NULL;
     if (first) {
         struct text t = {out, out + cap, false};
@@ -186,13 +189,13 @@ static size_t decode_words(struct span key, char *out, size_t cap)
         text_add(&t, span_upto(body, (size_t)close));
         if (decode_tail(span_from(body, (size_t)close + 1), &t)) return text_end(&t, out);
     }
-    return 0;
+    return NOT_WORDS;
 }
 
 size_t mux_key_decode(struct span key, char *out, size_t cap)
 {
     size_t len = decode_words(key, out, cap);
-    if (len) return len;
+    if (len != NOT_WORDS) return len;
     struct text t = {out, out + cap, cap == 0};
     text_add(&t, key);
     return text_end(&t, out);
@@ -271,7 +274,8 @@ static void keys_put(struct mux_keys *k, struct span name, unsigned field)
 
 struct mux_keys *mux_keys_new(void)
 {
-    for (size_t i = 1; i < COUNT(later_words); i++) BUG_IF(memcmp(later_words[i - 1].code, later_words[i].code, 2) >= 0);
+    for (size_t i = 1; i < COUNT(later_words); i++) /* later_word needs the order */
+        BUG_IF(memcmp(later_words[i - 1].code, later_words[i].code, 2) >= 0);
     struct mux_keys *k = calloc(1, sizeof *k);
     BUG_IF(k == NULL);
     for (unsigned f = FIELD_none + 1; f < FIELD_COUNT; f++) keys_put(k, span_of(field_facts((enum field)f)->name), f);
@@ -293,7 +297,7 @@ static __attribute__((noinline)) unsigned find_slowly(const struct mux_keys *k, 
     if (key.len > MUX_KEY_BYTES_MAX) return FIELD_none;
     /* A key that does not decode is a customer's own, even if it is spelt like a field's long name. */
     size_t len = decode_words(key, name, sizeof name);
-    if (len == 0 || len >= NAME_BYTES) return FIELD_none;
+    if (len == NOT_WORDS || len == 0 || len >= NAME_BYTES) return FIELD_none;
     const struct slot *slot = slot_find(k->by_name, span_make(name, len));
     return slot ? slot->field : FIELD_none;
 }

@@ -83,7 +83,8 @@ bool mux_value(enum field field, const struct json_node *n, struct beacon_value 
 
 static bool type_is_text(enum field_type type)
 {
-    return type == FIELD_TEXT || type == FIELD_URL || type == FIELD_CONTEXT || type == FIELD_JSON || type == FIELD_RANGES;
+    return type == FIELD_TEXT || type == FIELD_URL || type == FIELD_CONTEXT || type == FIELD_JSON ||
+           type == FIELD_RANGES;
 }
 
 /* For the recent-beacons view. */

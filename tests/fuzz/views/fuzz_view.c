@@ -18,7 +18,7 @@ static struct beacon_value read_value(struct bytes *in)
     struct beacon_value value = {.field = (uint16_t)(1 + bytes_u16(in) % (FIELD_COUNT - 1))};
     struct span text = bytes_span(in, bytes_u8(in));
     uint64_t bits = 0;
-    memcpy(&bits, text.ptr, text.len < sizeof bits ? text.len : sizeof bits);
+    if (text.len) memcpy(&bits, text.ptr, text.len < sizeof bits ? text.len : sizeof bits);
     switch (field_facts((enum field)value.field)->type) {
     case FIELD_TEXT:
     case FIELD_URL:
@@ -43,7 +43,7 @@ static void add_events(struct view_strings *strings, struct view **view, struct 
 {
     struct beacon_env env = {.id = "env"};
     struct beacon b = {.envs = &env, .env_count = 1, .received_ms = 1000000};
-    while (bytes_left(in)) {
+    while (in->ok && bytes_left(in)) {
         struct beacon_value values[VALUES_MAX];
         struct beacon_event e = {.view_id = SPAN("v"), .values = values};
         e.name = bytes_u8(in) % EVENT_COUNT;
@@ -51,10 +51,11 @@ static void add_events(struct view_strings *strings, struct view **view, struct 
         e.sequence = bytes_u8(in);
         uint8_t time = bytes_u8(in), count = bytes_u8(in);
         e.viewer_time_ms = time == 255 ? INT64_MIN : 990000 + 50 * (int64_t)time;
-        for (; count % VALUES_MAX > e.value_count && bytes_left(in); e.value_count++) values[e.value_count] = read_value(in);
+        for (; count % VALUES_MAX > e.value_count && in->ok; e.value_count++) values[e.value_count] = read_value(in);
         b.received_ms += (int64_t)time - 100;
         b.clock_offset_ms = time * (int64_t)time * 10 - 60000;
         env.strip_query = time & 1;
+        if (!in->ok) return;
         if (*view == NULL) *view = view_new(strings, &b, &e);
         (void)!view_apply(*view, &b, &e);
     }

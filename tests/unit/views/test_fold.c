@@ -31,7 +31,8 @@ static void test_no_start_is_no_view(void **state)
 {
     (void)state;
     WITH("@ 5000\n1 loadstart 4000\n2 viewend 4100", f) assert_false(view_started(f->view));
-    WITH("@ 5000\n1 loadstart 4000\n2 error 4100; player_error_severity=warning", f) assert_false(view_started(f->view));
+    WITH("@ 5000\n1 loadstart 4000\n2 error 4100; "
+         "player_error_severity=warning", f) assert_false(view_started(f->view));
     WITH("@ 5000\n1 hb 4000; view_start=3900", f) assert_true(view_started(f->view));
     WITH("@ 5000\n1 adbreakstart 4000", f) assert_true(view_started(f->view));
     /* What starts after the end does not count: the events after a viewend are ignored. */
@@ -122,7 +123,8 @@ static void test_clock(void **state)
 static void test_tab_kill(void **state)
 {
     (void)state;
-    const char *text = "@ 1795408729426\n1 viewstart 1795408729361; view_start=1795408729361; video_stream_type=on-demand\n"
+    const char *text = "@ 1795408729426\n1 viewstart 1795408729361; view_start=1795408729361; "
+        "video_stream_type=on-demand\n"
                        "@ 1795408739392\n2 playing 1795408729390; view_time_to_first_frame=29; view_watch_time=29; "
                        "view_playing_time_ms_cumulative=0";
     struct posts *p = posts_of(text);
@@ -162,7 +164,8 @@ static void test_playing_time_without_stall_detection(void **state)
     (void)state;
     /* The capture "rebuffer": at its stalls P grew by 1,008, 1,009 and 1,022 while time moved 0, 0 and -1. */
     WITH("@ 1795408700000\n1 viewstart 1795408567266; view_start=1795408567266; view_playing_time_ms_cumulative=0\n"
-         "18 playing 1795408567540; view_playing_time_ms_cumulative=0; view_watch_time=274; view_time_to_first_frame=274\n"
+         "18 playing 1795408567540; view_playing_time_ms_cumulative=0; view_watch_time=274; "
+         "view_time_to_first_frame=274\n"
          "19 waiting 1795408575334; view_playing_time_ms_cumulative=7799\n"
          "20 rebufferstart 1795408575334; view_playing_time_ms_cumulative=8807; view_rebuffer_count=1\n"
          "23 rebufferend 1795408582016; view_playing_time_ms_cumulative=8807; view_rebuffer_duration=6682\n"
@@ -190,7 +193,8 @@ static void test_playing_time_of_old_cores(void **state)
 {
     (void)state;
     WITH("@ 90000\n1 viewstart 1000\n2 playing 2000; view_time_to_first_frame=1000\n3 viewend 31000; "
-         "view_watch_time=30000; view_rebuffer_duration=2000; view_rebuffer_count=1; view_seek_duration=500; view_seek_count=2",
+         "view_watch_time=30000; view_rebuffer_duration=2000; view_rebuffer_count=1; view_seek_duration=500; "
+         "view_seek_count=2",
          f)
         assert_set(f->row.view_playing_time, 26500);
     WITH("@ 90000\n1 viewstart 1000\n2 viewend 9000; view_watch_time=8000", f)
@@ -232,15 +236,21 @@ static void test_requests(void **state)
         assert_set(f->row.request_latency, 40);
         assert_set(f->row.max_request_latency, 40);
     }
-    /* Counted but without latency; too early a first byte; nothing loaded; no time; failed ones; a viewend's leftovers. */
+    /* No first byte; too early a first byte; nothing loaded; no time; a failed one; a viewend's leftovers. */
     WITH("@ 9000\n1 play 1000\n"
          "2 requestcompleted 1200; request_bytes_loaded=1000; request_start=100; request_response_end=200\n"
-         "3 requestcompleted 1200; request_bytes_loaded=1000; request_start=100; request_response_start=90; request_response_end=200\n"
-         "4 requestcompleted 1200; request_bytes_loaded=0; request_start=100; request_response_start=190; request_response_end=200\n"
-         "5 requestcompleted 1200; request_bytes_loaded=9; request_start=100; request_response_start=200; request_response_end=200\n"
-         "6 requestfailed 1200; request_bytes_loaded=9; request_start=100; request_response_start=150; request_response_end=200\n"
-         "7 requestcompleted 1200; request_bytes_loaded=2000; request_start=100; request_response_start=103; request_response_end=203\n"
-         "8 viewend 1300; request_bytes_loaded=2000; request_start=100; request_response_start=103; request_response_end=203",
+         "3 requestcompleted 1200; request_bytes_loaded=1000; request_start=100; request_response_start=90; "
+         "request_response_end=200\n"
+         "4 requestcompleted 1200; request_bytes_loaded=0; request_start=100; request_response_start=190; "
+         "request_response_end=200\n"
+         "5 requestcompleted 1200; request_bytes_loaded=9; request_start=100; request_response_start=200; "
+         "request_response_end=200\n"
+         "6 requestfailed 1200; request_bytes_loaded=9; request_start=100; request_response_start=150; "
+         "request_response_end=200\n"
+         "7 requestcompleted 1200; request_bytes_loaded=2000; request_start=100; request_response_start=103; "
+         "request_response_end=203\n"
+         "8 viewend 1300; request_bytes_loaded=2000; request_start=100; request_response_start=103; "
+         "request_response_end=203",
          f)
     {
         assert_set(f->row.request_throughput, 106667); /* 8000 * 4000 / 300 */
@@ -255,16 +265,20 @@ static void test_requests(void **state)
 static const char renditions[] =
     "@ 90000\n1 viewstart 1000; view_playing_time_ms_cumulative=0; video_source_width=0; video_source_height=0\n"
     "2 renditionchange 1001; video_source_bitrate=400400; video_source_width=426; video_source_height=240; "
-    "video_source_fps=30; video_source_codec=avc1.640015; video_source_rendition_name=low; view_playing_time_ms_cumulative=0\n"
+    "video_source_fps=30; video_source_codec=avc1.640015; video_source_rendition_name=low; "
+    "view_playing_time_ms_cumulative=0\n"
     "3 playing 1500; view_time_to_first_frame=500; player_playback_mode=standard; view_playing_time_ms_cumulative=0\n"
     "4 renditionchange 8000; video_source_bitrate=2710400; video_source_width=1280; video_source_height=720; "
-    "video_source_fps=29.97; video_source_codec=avc1.64001f; video_source_rendition_name=high; view_playing_time_ms_cumulative=6979\n"
+    "video_source_fps=29.97; video_source_codec=avc1.64001f; video_source_rendition_name=high; "
+    "view_playing_time_ms_cumulative=6979\n"
     "5 hb 9000; video_source_width=1279; view_playing_time_ms_cumulative=16979\n"
     "6 renditionchange 20000; video_source_bitrate=400400; video_source_width=426; video_source_height=240; "
-    "video_source_fps=30; video_source_codec=avc1.640015; video_source_rendition_name=low; view_playing_time_ms_cumulative=20000\n"
+    "video_source_fps=30; video_source_codec=avc1.640015; video_source_rendition_name=low; "
+    "view_playing_time_ms_cumulative=20000\n"
     "7 playbackmodechange 25000; player_playback_mode=fullscreen; view_playing_time_ms_cumulative=25000\n"
     "8 renditionchange 25000; video_source_bitrate=2710400; video_source_width=1280; video_source_height=720; "
-    "video_source_fps=29.97; video_source_codec=avc1.64001f; video_source_rendition_name=high; view_playing_time_ms_cumulative=25000\n"
+    "video_source_fps=29.97; video_source_codec=avc1.64001f; video_source_rendition_name=high; "
+    "view_playing_time_ms_cumulative=25000\n"
     "9 renditionchange 25100; video_source_bitrate=2710400; video_source_width=1279; video_source_height=720; "
     "view_playing_time_ms_cumulative=25000\n"
     "10 viewend 28189; video_source_bitrate=2710400; video_source_width=1280; view_playing_time_ms_cumulative=28189";
@@ -303,14 +317,16 @@ static void test_renditions(void **state)
 static void test_bitrate_of_the_capture(void **state)
 {
     (void)state;
-    WITH("@ 90000\n1 viewstart 1000\n2 renditionchange 1000; video_source_bitrate=400400\n3 playing 1000; view_playing_time_ms_cumulative=0\n"
+    WITH("@ 90000\n1 viewstart 1000\n2 renditionchange 1000; video_source_bitrate=400400\n3 playing 1000; "
+         "view_playing_time_ms_cumulative=0\n"
          "4 renditionchange 13000; video_source_bitrate=2710400; view_playing_time_ms_cumulative=11979\n"
          "5 viewend 29000; view_playing_time_ms_cumulative=28189",
          f)
         assert_true(fabs(f->row.weighted_average_bitrate.v - 1728758.58) < 0.005);
     /* Without P: by the playhead. */
     WITH("@ 90000\n1 play 1000; video_source_bitrate=1000\n2 playing 1100; view_content_playback_time=500\n"
-         "3 renditionchange 1200; video_source_bitrate=3000; view_content_playback_time=1000\n4 hb 1300; view_content_playback_time=2000",
+         "3 renditionchange 1200; video_source_bitrate=3000; view_content_playback_time=1000\n4 hb 1300; "
+         "view_content_playback_time=2000",
          f)
         assert_near(f->row.weighted_average_bitrate, 2000.0);
     WITH("@ 90000\n1 play 1000; video_source_bitrate=1000", f)
@@ -329,9 +345,11 @@ static const char ads[] =
     "5 adrequest 950; ad_type=preroll; ad_tag_url=https://ads.example.net/tag; view_preroll_requested=true\n"
     "7 playbackmodechange 960; ad_id=AD1; ad_asset_url=https://cdn.ads.example.net/a1.mp4\n"
     "8 viewstart 1000; view_start=1000; ad_id=AD1; ad_type=preroll\n10 adbreakstart 1000\n"
-    "11 adplay 1020; ad_id=AD1; view_preroll_played=true; view_preroll_request_count=1; view_startup_preroll_request_time=20\n"
+    "11 adplay 1020; ad_id=AD1; view_preroll_played=true; view_preroll_request_count=1; "
+    "view_startup_preroll_request_time=20\n"
     "12 adplaying 1426; ad_id=AD1; view_startup_preroll_load_time=406; view_time_to_first_frame=426\n"
-    "15 adpause 3000; ad_id=AD1\n16 adplay 3500; ad_id=AD1\n17 adplaying 3510; ad_id=AD1; view_playing_time_ms_cumulative=2000; ad_playing_time_ms_cumulative=2000\n"
+    "15 adpause 3000; ad_id=AD1\n16 adplay 3500; ad_id=AD1\n17 adplaying 3510; ad_id=AD1; "
+    "view_playing_time_ms_cumulative=2000; ad_playing_time_ms_cumulative=2000\n"
     "19 adended 5000; ad_id=AD1\n20 adplay 5010; ad_id=AD2\n21 adplaying 5100; ad_id=AD2\n"
     "22 adended 7690; ad_id=AD2; view_playing_time_ms_cumulative=5246; ad_playing_time_ms_cumulative=5246\n"
     "23 adbreakend 7700\n24 play 7702\n25 playing 7712\n"
@@ -382,7 +400,8 @@ static void test_ads_state_machine(void **state)
         assert_null_column(f->row.requests_for_first_preroll); /* no pre-roll played */
     }
     /* A pod without adplay, as IMA sends it; an unfilled request; two errors in one break. */
-    WITH("@ 9000\n1 adbreakstart 1000\n2 adplaying 1010\n3 adimpression 1011\n4 adended 1500\n5 adplaying 1510\n6 adskipped 1800\n"
+    WITH("@ 9000\n1 adbreakstart 1000\n2 adplaying 1010\n3 adimpression 1011\n4 adended 1500\n5 adplaying 1510\n"
+         "6 adskipped 1800\n"
          "7 aderror 1900\n8 aderror 1950\n9 adbreakend 2000\n10 aderror 2500",
          f)
     {
@@ -406,7 +425,8 @@ static void test_ad_playing_time_of_a_player(void **state)
 {
     (void)state;
     /* The counter runs on over the views of a player. */
-    WITH("@ 9000\n1 viewstart 1000; ad_playing_time_ms_cumulative=24\n2 hb 2000; ad_playing_time_ms_cumulative=1024; view_playing_time_ms_cumulative=3000", f)
+    WITH("@ 9000\n1 viewstart 1000; ad_playing_time_ms_cumulative=24\n2 hb 2000; "
+         "ad_playing_time_ms_cumulative=1024; view_playing_time_ms_cumulative=3000", f)
     {
         assert_set(f->row.ad_playing_time, 1000);
         assert_set(f->row.view_content_playing_time, 2000);
@@ -420,7 +440,8 @@ static void test_content_startup(void **state)
     (void)state;
     WITH("@ 9000\n1 viewstart 1000; view_start=1000\n2 playing 1300; view_time_to_first_frame=280", f)
         assert_set(f->row.view_content_startup_time, 280);
-    WITH("@ 9000\n1 viewstart 1000; view_start=1000\n2 adplay 1100\n3 adplaying 1500\n4 adended 4500\n5 playing 4900", f)
+    WITH("@ 9000\n1 viewstart 1000; view_start=1000\n2 adplay 1100\n3 adplaying 1500\n4 adended 4500\n"
+         "5 playing 4900", f)
         assert_set(f->row.view_content_startup_time, 500); /* 3,900 - (4,500 - 1,100) */
     WITH("@ 9000\n1 viewstart 1000; view_start=1000\n2 adplaying 1500", f)
         assert_null_column(f->row.view_content_startup_time);
@@ -431,7 +452,8 @@ static void test_content_startup(void **state)
 static void test_cdn_trace(void **state)
 {
     (void)state;
-    WITH("@ 9000\n1 play 1000; video_cdn=cdn-a\n2 cdnchange 2000; video_cdn=cdn-b; video_previous_cdn=cdn-a\n3 hb 2100; video_cdn=CDN-B\n"
+    WITH("@ 9000\n1 play 1000; video_cdn=cdn-a\n2 cdnchange 2000; video_cdn=cdn-b; video_previous_cdn=cdn-a\n"
+         "3 hb 2100; video_cdn=CDN-B\n"
          "4 cdnchange 3000; video_cdn=cdn-c\n5 cdnchange 4000; video_cdn=cdn-a\n6 viewend 5000; video_cdn=cdn-a",
          f)
     {
@@ -447,7 +469,8 @@ static void test_merges(void **state)
 {
     (void)state;
     WITH("@ 9000\n1 play 1000; session_id=s1; mux_viewer_id=; video_title=a; custom_1=x; view_preroll_requested=true\n"
-         "2 hb 1100; session_id=s2; mux_viewer_id=m1; video_title=b; custom_1=; view_preroll_requested=false; view_dropped_frame_count=7\n"
+         "2 hb 1100; session_id=s2; mux_viewer_id=m1; video_title=b; custom_1=; view_preroll_requested=false; "
+         "view_dropped_frame_count=7\n"
          "3 hb 1200; video_source_url=https://a.example/v.mp4?t=1; view_dropped_frame_count=3",
          f)
     {
@@ -460,7 +483,8 @@ static void test_merges(void **state)
         assert_span(f->row.player_source_url, "https://a.example/v.mp4?t=1");
         assert_span(f->row.source_hostname, "a.example");
     }
-    WITH("@ 9000 strip\n1 play 1000; video_source_url=https://a.example/v.mp4?t=1; video_title=a?b; page_url=https://x/?q", f)
+    WITH("@ 9000 strip\n1 play 1000; video_source_url=https://a.example/v.mp4?t=1; video_title=a?b; "
+         "page_url=https://x/?q", f)
     {
         assert_span(f->row.player_source_url, "https://a.example/v.mp4");
         assert_span(f->row.page_url, "https://x/");
@@ -472,7 +496,8 @@ static void test_derived_facts(void **state)
 {
     (void)state;
     WITH("@ 9000\n1 play 1000; video_source_is_live=true; player_preload_on=none; player_software=HTML5; "
-         "video_source_url=https://stream.mux.com/AbC12.m3u8?x; player_text_track_enabled=true; player_autoplay_on=true\n"
+         "video_source_url=https://stream.mux.com/AbC12.m3u8?x; player_text_track_enabled=true; "
+         "player_autoplay_on=true\n"
          "2 texttrackchange 1100; player_text_track_language=en",
          f)
     {
@@ -484,7 +509,8 @@ static void test_derived_facts(void **state)
         assert_true(f->row.used_captions);
         assert_null_column(f->row.player_remote_played);
     }
-    WITH("@ 9000\n1 play 1000; video_source_duration=30000; player_preload_on=metadata; player_software=a; player_software_name=b; "
+    WITH("@ 9000\n1 play 1000; video_source_duration=30000; player_preload_on=metadata; player_software=a; "
+         "player_software_name=b; "
          "playback_id=own; player_playback_mode=pip",
          f)
     {
@@ -513,7 +539,8 @@ static void test_viewer(void **state)
         assert_int_equal(f->row.inserted_ms, 2000);
         assert_int_equal(f->row.updated_ms, 4000);
     }
-    WITH("@ 2000 agent=Firefox\n1 play 1000; viewer_application_name=App\n2 hb 1100; mux_viewer_application_name=Mine", f)
+    WITH("@ 2000 agent=Firefox\n1 play 1000; viewer_application_name=App\n2 hb 1100; "
+         "mux_viewer_application_name=Mine", f)
         assert_span(f->row.browser, "Mine");
     WITH("@ 2000 agent=Firefox\n1 play 1000; viewer_application_name=App", f) assert_span(f->row.browser, "App");
 }
@@ -521,7 +548,8 @@ static void test_viewer(void **state)
 static void test_ranges(void **state)
 {
     (void)state;
-    WITH("@ 9000\n1 play 1000; player_playhead_time=100; video_playback_range=[\"0:4000\",\"5000:7000\",\"9:3\",\"4:4\",\"-5:9\"]", f)
+    WITH("@ 9000\n1 play 1000; player_playhead_time=100; "
+         "video_playback_range=[\"0:4000\",\"5000:7000\",\"9:3\",\"4:4\",\"-5:9\"]", f)
     {
         assert_int_equal(f->row.range_start.n, 2);
         assert_int_equal(f->row.range_start.items[1], 5000);
@@ -547,7 +575,7 @@ static void test_live_latency(void **state)
          "2 hb 60000; player_program_time=53999\n3 pause 61000; player_is_paused=true; player_program_time=1000\n"
          "4 hb 62000; player_is_paused=false\n5 hb 80000; player_program_time=80001",
          f)
-        assert_set(f->row.live_stream_latency, 6501); /* (7,000 + 6,001) / 2 rounded up; the paused one, the future one: not */
+        assert_set(f->row.live_stream_latency, 6501); /* (7,000 + 6,001) / 2, up; not the paused and the future one */
     WITH("@ 100000\n1 play 50000; video_source_is_live=false; player_program_time=43000", f)
         assert_null_column(f->row.live_stream_latency);
 }
@@ -557,7 +585,8 @@ static void test_aggregate_startup(void **state)
     (void)state;
     WITH("@ 9000\n1 play 1000; player_startup_time=101; page_load_time=52; view_time_to_first_frame=274", f)
         assert_set(f->row.aggregate_startup_time, 427);
-    WITH("@ 9000\n1 play 1000; player_startup_time=101; page_load_time=52; view_time_to_first_frame=274; view_aggregate_startup_time=213", f)
+    WITH("@ 9000\n1 play 1000; player_startup_time=101; page_load_time=52; view_time_to_first_frame=274; "
+         "view_aggregate_startup_time=213", f)
         assert_set(f->row.aggregate_startup_time, 213);
     WITH("@ 9000\n1 play 1000; player_startup_time=101; view_time_to_first_frame=274", f)
         assert_null_column(f->row.aggregate_startup_time);
@@ -585,26 +614,34 @@ static void check_outcome(const char *text, bool failure, bool startup, bool bus
 static void test_outcomes(void **state)
 {
     (void)state;
-    check_outcome("@ 90000\n1 play 1000\n2 playing 1200; view_time_to_first_frame=200; view_watch_time=200\n3 viewend 31000; view_watch_time=30000",
+    check_outcome("@ 90000\n1 play 1000\n2 playing 1200; view_time_to_first_frame=200; view_watch_time=200\n"
+                  "3 viewend 31000; view_watch_time=30000",
                   false, false, false, false, 1);
     check_outcome("@ 90000\n1 play 1000\n2 viewend 1800; view_watch_time=800", false, false, false, true, -1);
     check_outcome("@ 90000\n1 play 1000\n2 viewend 4000; view_watch_time=3000", false, false, false, true, 0.5);
     check_outcome("@ 90000\n1 play 1000\n2 viewend 4000", false, false, false, true, 0.5); /* wait by the clock */
-    check_outcome("@ 90000\n1 play 1000\n2 error 3000; player_error_code=4\n3 viewend 3100", true, true, false, false, 0);
-    check_outcome("@ 90000\n1 play 1000\n2 playing 1100; view_time_to_first_frame=100\n3 error 31000; player_error_code=402; "
+    check_outcome("@ 90000\n1 play 1000\n2 error 3000; player_error_code=4\n"
+                  "3 viewend 3100", true, true, false, false, 0);
+    check_outcome("@ 90000\n1 play 1000\n2 playing 1100; view_time_to_first_frame=100\n3 error 31000; "
+                  "player_error_code=402; "
                   "player_error_business_exception=true\n4 viewend 32000; view_watch_time=30000",
                   false, false, true, false, 1);
-    check_outcome("@ 90000\n1 play 1000\n2 error 4000; player_error_code=402; player_error_business_exception=true\n3 viewend 4001; view_watch_time=3000",
+    check_outcome("@ 90000\n1 play 1000\n2 error 4000; player_error_code=402; "
+                  "player_error_business_exception=true\n3 viewend 4001; view_watch_time=3000",
                   false, false, true, true, 0.5);
-    check_outcome("@ 90000\n1 error 900; player_error_code=2\n2 play 1000\n3 playing 1200; view_time_to_first_frame=200\n4 viewend 9000; view_watch_time=8000",
+    check_outcome("@ 90000\n1 error 900; player_error_code=2\n2 play 1000\n3 playing 1200; "
+                  "view_time_to_first_frame=200\n4 viewend 9000; view_watch_time=8000",
                   true, false, false, false, 0);
 }
 
 static const char errors[] =
     "@ 90000\n1 play 1000\n2 playing 1200; view_time_to_first_frame=200\n"
-    "3 error 2000; player_error_code=1001; player_error_message=soft problem; player_error_severity=warning; player_error_context=ctx line 1\n"
-    "4 error 3000; player_error_code=402; player_error_message=expired; player_error_severity=fatal; player_error_business_exception=true\n"
-    "5 error 4000; player_error_code=7; player_error_message=boom\n6 error 4003; player_error_code=7; player_error_message=boom\n7 error 5000\n"
+    "3 error 2000; player_error_code=1001; player_error_message=soft problem; player_error_severity=warning; "
+    "player_error_context=ctx line 1\n"
+    "4 error 3000; player_error_code=402; player_error_message=expired; player_error_severity=fatal; "
+    "player_error_business_exception=true\n"
+    "5 error 4000; player_error_code=7; player_error_message=boom\n6 error 4003; player_error_code=7; "
+    "player_error_message=boom\n7 error 5000\n"
     "8 viewend 9000; view_watch_time=8000";
 
 static void test_errors(void **state)
@@ -637,7 +674,9 @@ static struct view_error_rule rule_of(void *ctx, const char *environment_id, str
     assert_string_equal(environment_id, "env-1");
     (void)ctx;
     if (span_is(code, "7")) return (struct view_error_rule){.severity_known = true, .fatal = false};
-    if (span_is(code, "1001")) return (struct view_error_rule){.severity_known = true, .fatal = true, .business_known = true, .business = true};
+    if (span_is(code, "1001"))
+        return (struct view_error_rule){
+            .severity_known = true, .fatal = true, .business_known = true, .business = true};
     return (struct view_error_rule){.business = true}; /* nothing known: as sent */
 }
 
@@ -657,7 +696,8 @@ static void test_categorised_errors(void **state)
 static void test_error_in_ad(void **state)
 {
     (void)state;
-    WITH("@ 9000\n1 adbreakstart 1000\n2 adplaying 1100\n3 error 2000; player_error_code=3\n4 adbreakend 2100\n5 error 2200", f)
+    WITH("@ 9000\n1 adbreakstart 1000\n2 adplaying 1100\n3 error 2000; player_error_code=3\n4 adbreakend 2100\n"
+         "5 error 2200", f)
     {
         assert_true(f->row.ad_playback_failure && !f->row.content_playback_failure);
         assert_set(f->row.ad_playback_failure_error_type_id, error_type_id(SPAN("3"), SPAN("")));
@@ -671,9 +711,11 @@ static void test_error_in_ad(void **state)
 static void test_timeline(void **state)
 {
     (void)state;
-    WITH("@ 9000\n1 viewstart 1000; player_playhead_time=5\n3 rebufferstart 1500; player_playhead_time=50\n2 waiting 1600\n"
+    WITH("@ 9000\n1 viewstart 1000; player_playhead_time=5\n3 rebufferstart 1500; player_playhead_time=50\n"
+         "2 waiting 1600\n"
          "4 somethingnew 1600\n5 hb -\n"
-         "@ 9500\n6 error 1700; player_error_code=2; player_error_message=a \"b\"; player_error_business_exception=false",
+         "@ 9500\n6 error 1700; player_error_code=2; player_error_message=a \"b\"; "
+         "player_error_business_exception=false",
          f)
     {
         static const struct {
@@ -685,7 +727,8 @@ static void test_timeline(void **state)
             {"waiting", 2, 1600, 9000, 5, "{}"},          {"somethingnew", 4, 1600, 9000, 50, "{}"},
             {"hb", 5, 1600, 9000, 50, "{}"},
             {"error", 6, 1700, 9500, 50,
-             "{\"player_error_code\":\"2\",\"player_error_message\":\"a \\\"b\\\"\",\"player_error_business_exception\":false}"},
+             "{\"player_error_code\":\"2\",\"player_error_message\":\"a \\\"b\\\"\","
+             "\"player_error_business_exception\":false}"},
         };
         assert_int_equal(f->row.event_names.n, COUNT(want));
         for (size_t i = 0; i < COUNT(want); i++) {
@@ -703,9 +746,12 @@ static void test_details(void **state)
 {
     (void)state;
     WITH("@ 9000\n1 playerready 1000; player_startup_time=101; video_title=t\n"
-         "2 requestcompleted 1001; request_type=media; request_url=http://h/a.ts; request_media_duration=3.5; request_bytes_loaded=9\n"
-         "3 requestcompleted 1002; request_type=manifest; request_url=http://h/a.ts; request_media_duration=3.5; request_bytes_loaded=7\n"
-         "4 requestfailed 1003; request_type=manifest; request_url=http://h/b.m3u8; request_error=x; request_error_code=404\n"
+         "2 requestcompleted 1001; request_type=media; request_url=http://h/a.ts; request_media_duration=3.5; "
+         "request_bytes_loaded=9\n"
+         "3 requestcompleted 1002; request_type=manifest; request_url=http://h/a.ts; request_media_duration=3.5; "
+         "request_bytes_loaded=7\n"
+         "4 requestfailed 1003; request_type=manifest; request_url=http://h/b.m3u8; request_error=x; "
+         "request_error_code=404\n"
          "5 requestcompleted 1004; request_type=media; request_error=x\n"
          "6 texttrackchange 1005; player_text_track_enabled=true; player_text_track_language=en\n"
          "7 texttrackchange 1006; player_text_track_enabled=false\n"
@@ -713,14 +759,17 @@ static void test_details(void **state)
          "9 networkchange 1008; viewer_connection_type=wifi; viewer_connection_low_data_mode=false\n"
          "10 networkchange 1009; viewer_connection_type=cellular\n"
          "11 adrequest 1010; ad_type=preroll\n12 playbackmodechange 1011; ad_id=A; player_playback_mode=pip\n"
-         "13 adbreakstart 1012\n14 adplay 1013; ad_id=A\n15 adplaying 1014\n16 adbreakend 1015\n17 adbreakstart 1016\n18 hb 1017; request_url=http://h/c",
+         "13 adbreakstart 1012\n14 adplay 1013; ad_id=A\n15 adplaying 1014\n16 adbreakend 1015\n"
+         "17 adbreakstart 1016\n18 hb 1017; request_url=http://h/c",
          f)
     {
         static const char *const want[] = {
             "{\"player_startup_time\":101}",
-            "{\"request_type\":\"media\",\"request_url\":\"http://h/a.ts\",\"request_bytes_loaded\":9,\"request_media_duration\":3.5}",
+            "{\"request_type\":\"media\",\"request_url\":\"http://h/a.ts\","
+            "\"request_bytes_loaded\":9,\"request_media_duration\":3.5}",
             "{\"request_type\":\"manifest\",\"request_bytes_loaded\":7}",
-            "{\"request_type\":\"manifest\",\"request_url\":\"http://h/b.m3u8\",\"request_error\":\"x\",\"request_error_code\":\"404\"}",
+            "{\"request_type\":\"manifest\",\"request_url\":\"http://h/b.m3u8\","
+            "\"request_error\":\"x\",\"request_error_code\":\"404\"}",
             "{\"request_type\":\"media\"}",
             "{\"player_text_track_enabled\":true,\"player_text_track_language\":\"en\"}",
             "{\"player_text_track_enabled\":false}",

@@ -51,21 +51,24 @@ static void test_missing_parts(void **state)
 static void test_curves(void **state)
 {
     (void)state;
-    struct score_facts facts = {.watched = true, .startup_ms = SET_I(2000), .watch_ms = SET_I(1000), .rebuffer_ms = SET_I(5000)};
+    struct score_facts facts = {
+        .watched = true, .startup_ms = SET_I(2000), .watch_ms = SET_I(1000), .rebuffer_ms = SET_I(5000)};
     struct view_scores s = view_score(&facts);
     assert_near(s.startup, 0.8);
     assert_near(s.smoothness, (1 + exp(-10)) / 2); /* a share above 1 counts as 1 */
     assert_false(s.quality.set);
     facts.watch_ms = SET_I(0);
     assert_false(view_score(&facts).smoothness.set);
-    facts = (struct score_facts){.watched = true, .content_ms = SET_I(0), .upscale_max = SET_F(0), .upscale_total = SET_F(0)};
+    facts = (struct score_facts){
+        .watched = true, .content_ms = SET_I(0), .upscale_max = SET_F(0), .upscale_total = SET_F(0)};
     assert_false(view_score(&facts).quality.set);
     facts = (struct score_facts){.wait_ms = 999};
     assert_false(view_score(&facts).success.set);
     facts.wait_ms = 1000;
     assert_near(view_score(&facts).success, 0.5);
     /* Failed after its start: it keeps the other scores, the overall one is 0. */
-    facts = (struct score_facts){.watched = true, .failed = true, .startup_ms = SET_I(0), .watch_ms = SET_I(10), .rebuffer_count = SET_I(0)};
+    facts = (struct score_facts){
+        .watched = true, .failed = true, .startup_ms = SET_I(0), .watch_ms = SET_I(10), .rebuffer_count = SET_I(0)};
     s = view_score(&facts);
     assert_near(s.startup, 1.0);
     assert_near(s.smoothness, 1.0);

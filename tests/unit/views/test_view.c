@@ -6,58 +6,87 @@
 /* A view of 40 events in posts that overlap, come late, from a clock that is wrong, from two networks. */
 static const char story[] =
     "@ 1795408700100 offset=95020 country=DE agent=Chrome\n"
-    "1 networkchange 1795408600000; mux_api_version=2.1; mux_embed=mux-embed; mux_viewer_id=e598713b; session_id=8f48331d; viewer_user_id=user-42; "
-    "video_title=Lab title; video_source_width=0; player_width=800; player_height=450; ad_playing_time_ms_cumulative=24; mux_sample_rate=0.5; "
-    "page_url=https://example.org/watch?v=1; viewer_connection_type=wifi; view_playing_time_ms_cumulative=0; player_is_paused=true\n"
+    "1 networkchange 1795408600000; mux_api_version=2.1; mux_embed=mux-embed; mux_viewer_id=e598713b; "
+    "session_id=8f48331d; viewer_user_id=user-42; "
+    "video_title=Lab title; video_source_width=0; player_width=800; player_height=450; "
+    "ad_playing_time_ms_cumulative=24; mux_sample_rate=0.5; "
+    "page_url=https://example.org/watch?v=1; viewer_connection_type=wifi; view_playing_time_ms_cumulative=0; "
+    "player_is_paused=true\n"
     "2 playerready 1795408600040; player_startup_time=101; page_load_time=52\n"
-    "3 requestcompleted 1795408600060; request_type=manifest; request_start=1795408600040; request_response_start=1795408600050; "
+    "3 requestcompleted 1795408600060; request_type=manifest; request_start=1795408600040; "
+    "request_response_start=1795408600050; "
     "request_response_end=1795408600060; request_bytes_loaded=404; request_url=http://cdn.example/hls/master.m3u8\n"
     "@ 1795408701000 offset=95007 country=DE agent=Chrome\n"
-    "4 loadstart 1795408600070\n5 playbackmodechange 1795408600080; player_playback_mode=standard; player_playback_mode_data={}\n"
-    "7 renditionchange 1795408600090; video_source_bitrate=400400; video_source_width=426; video_source_height=240; video_source_codec=avc1.640015; "
+    "4 loadstart 1795408600070\n5 playbackmodechange 1795408600080; player_playback_mode=standard; "
+    "player_playback_mode_data={}\n"
+    "7 renditionchange 1795408600090; video_source_bitrate=400400; video_source_width=426; "
+    "video_source_height=240; video_source_codec=avc1.640015; "
     "video_source_rendition_name=low; video_source_fps=30\n"
-    "6 viewstart 1795408600085; view_start=1795408600085; video_title=Lab title; custom_1=c one; video_source_url=http://cdn.example/hls/master.m3u8; "
+    "6 viewstart 1795408600085; view_start=1795408600085; video_title=Lab title; custom_1=c one; "
+    "video_source_url=http://cdn.example/hls/master.m3u8; "
     "video_source_duration=60000; video_source_is_live=false; player_is_paused=false; experiment_name=exp-a\n"
-    "8 adbreakstart 1795408600100; ad_type=preroll; ad_id=A1\n9 adplay 1795408600110; ad_id=A1; view_preroll_played=true; view_preroll_request_count=2\n"
-    "10 adplaying 1795408600500; ad_id=A1; view_time_to_first_frame=415; view_startup_preroll_load_time=390; view_watch_time=415\n"
+    "8 adbreakstart 1795408600100; ad_type=preroll; ad_id=A1\n9 adplay 1795408600110; ad_id=A1; "
+    "view_preroll_played=true; view_preroll_request_count=2\n"
+    "10 adplaying 1795408600500; ad_id=A1; view_time_to_first_frame=415; view_startup_preroll_load_time=390; "
+    "view_watch_time=415\n"
     "@ 1795408702000 offset=95010 country=FR agent=Chrome\n"
     "9 adplay 1795408600110; ad_id=A1; view_preroll_played=true; view_preroll_request_count=2\n"
-    "10 adplaying 1795408600500; ad_id=A1; view_time_to_first_frame=415; view_startup_preroll_load_time=390; view_watch_time=415\n"
-    "11 adended 1795408603500; ad_id=A1; view_playing_time_ms_cumulative=3000; ad_playing_time_ms_cumulative=3024; view_watch_time=3415\n"
-    "12 adbreakend 1795408603510\n13 play 1795408603520\n14 playing 1795408603600; player_playhead_time=10; video_playback_range=[\"0:10\"]\n"
-    "15 requestcompleted 1795408604000; request_type=media; request_start=1795408603700; request_response_start=1795408603740; "
-    "request_response_end=1795408603990; request_bytes_loaded=1279904; request_url=http://cdn.example/hls/vlow_000.ts; request_media_duration=4.5\n"
-    "16 requestcompleted 1795408605000; request_type=media; request_start=1795408604700; request_response_start=1795408604720; "
-    "request_response_end=1795408604990; request_bytes_loaded=1279904; request_url=http://cdn.example/hls/vlow_001.ts; request_media_duration=4\n"
-    "17 hb 1795408606000; player_playhead_time=2400; video_playback_range=[\"0:2400\"]; view_playing_time_ms_cumulative=5400; view_watch_time=5815; "
+    "10 adplaying 1795408600500; ad_id=A1; view_time_to_first_frame=415; view_startup_preroll_load_time=390; "
+    "view_watch_time=415\n"
+    "11 adended 1795408603500; ad_id=A1; view_playing_time_ms_cumulative=3000; "
+    "ad_playing_time_ms_cumulative=3024; view_watch_time=3415\n"
+    "12 adbreakend 1795408603510\n13 play 1795408603520\n14 playing 1795408603600; player_playhead_time=10; "
+    "video_playback_range=[\"0:10\"]\n"
+    "15 requestcompleted 1795408604000; request_type=media; request_start=1795408603700; "
+    "request_response_start=1795408603740; "
+    "request_response_end=1795408603990; request_bytes_loaded=1279904; "
+    "request_url=http://cdn.example/hls/vlow_000.ts; request_media_duration=4.5\n"
+    "16 requestcompleted 1795408605000; request_type=media; request_start=1795408604700; "
+    "request_response_start=1795408604720; "
+    "request_response_end=1795408604990; request_bytes_loaded=1279904; "
+    "request_url=http://cdn.example/hls/vlow_001.ts; request_media_duration=4\n"
+    "17 hb 1795408606000; player_playhead_time=2400; video_playback_range=[\"0:2400\"]; "
+    "view_playing_time_ms_cumulative=5400; view_watch_time=5815; "
     "view_max_upscale_percentage=0.25; view_total_upscaling=600; view_total_content_playback_time=2400\n"
     "@ 1795408709000 offset=95100 country=FR agent=Chrome\n"
     "18 cdnchange 1795408607000; video_cdn=cdn-b; video_previous_cdn=cdn-a\n"
-    "19 renditionchange 1795408607500; video_source_bitrate=2710400; video_source_width=1280; video_source_height=720; video_source_codec=avc1.64001f; "
+    "19 renditionchange 1795408607500; video_source_bitrate=2710400; video_source_width=1280; "
+    "video_source_height=720; video_source_codec=avc1.64001f; "
     "video_source_rendition_name=high; video_source_fps=29.97; view_playing_time_ms_cumulative=6900\n"
     "20 waiting 1795408608000; view_playing_time_ms_cumulative=7400\n"
     "21 rebufferstart 1795408608000; view_rebuffer_count=1; view_playing_time_ms_cumulative=8408\n"
     "22 error 1795408608100; player_error_code=1001; player_error_message=soft; player_error_severity=warning\n"
     "23 rebufferend 1795408612000; view_rebuffer_duration=4000\n24 seeking 1795408612500; view_seek_count=1\n"
-    "25 seeked 1795408612600; view_seek_duration=100; player_playhead_time=20000; video_playback_range=[\"0:5000\",\"20000:20001\"]\n"
-    "26 fragmentchange 1795408613000\n27 texttrackchange 1795408613100; player_text_track_enabled=true; player_text_track_language=en\n"
-    "28 playbackmodechange 1795408614000; player_playback_mode=fullscreen; player_playback_mode_data={\"a\":1}; view_playing_time_ms_cumulative=9408\n"
+    "25 seeked 1795408612600; view_seek_duration=100; player_playhead_time=20000; "
+    "video_playback_range=[\"0:5000\",\"20000:20001\"]\n"
+    "26 fragmentchange 1795408613000\n27 texttrackchange 1795408613100; player_text_track_enabled=true; "
+    "player_text_track_language=en\n"
+    "28 playbackmodechange 1795408614000; player_playback_mode=fullscreen; player_playback_mode_data={\"a\":1}; "
+    "view_playing_time_ms_cumulative=9408\n"
     "@ 1795408715000 offset=95001 country=FR agent=Firefox\n"
     "27 texttrackchange 1795408613100; player_text_track_enabled=true; player_text_track_language=en\n"
-    "28 playbackmodechange 1795408614000; player_playback_mode=fullscreen; player_playback_mode_data={\"a\":1}; view_playing_time_ms_cumulative=9408\n"
-    "1 networkchange 1795408600000; mux_api_version=2.1; mux_embed=mux-embed; mux_viewer_id=e598713b; session_id=8f48331d; viewer_user_id=user-42; "
-    "video_title=Lab title; video_source_width=0; player_width=800; player_height=450; ad_playing_time_ms_cumulative=24; mux_sample_rate=0.5; "
-    "page_url=https://example.org/watch?v=1; viewer_connection_type=wifi; view_playing_time_ms_cumulative=0; player_is_paused=true\n"
-    "29 error 1795408616000; player_error_code=7; player_error_message=boom; player_error_context=line\n30 hb -; video_title=Other title; session_id=later\n"
-    "31 adbreakstart 1795408617000; ad_type=midroll\n32 aderror 1795408617500\n33 adbreakend 1795408617600\n34 play 1795408617700\n"
+    "28 playbackmodechange 1795408614000; player_playback_mode=fullscreen; player_playback_mode_data={\"a\":1}; "
+    "view_playing_time_ms_cumulative=9408\n"
+    "1 networkchange 1795408600000; mux_api_version=2.1; mux_embed=mux-embed; mux_viewer_id=e598713b; "
+    "session_id=8f48331d; viewer_user_id=user-42; "
+    "video_title=Lab title; video_source_width=0; player_width=800; player_height=450; "
+    "ad_playing_time_ms_cumulative=24; mux_sample_rate=0.5; "
+    "page_url=https://example.org/watch?v=1; viewer_connection_type=wifi; view_playing_time_ms_cumulative=0; "
+    "player_is_paused=true\n"
+    "29 error 1795408616000; player_error_code=7; player_error_message=boom; player_error_context=line\n30 hb -; "
+    "video_title=Other title; session_id=later\n"
+    "31 adbreakstart 1795408617000; ad_type=midroll\n32 aderror 1795408617500\n33 adbreakend 1795408617600\n"
+    "34 play 1795408617700\n"
     "35 playing 1795408617800; view_playing_time_ms_cumulative=11000\n"
     "@ 1795408720000 offset=95003 country=FR agent=Firefox\n"
     "36 hb 1795408620000; custom_1=; view_playing_time_ms_cumulative=13000\n"
-    "37 viewend 1795408622000; view_playing_time_ms_cumulative=15000; view_watch_time=21000; player_playhead_time=0; video_playback_range=[\"9:0\"]\n"
+    "37 viewend 1795408622000; view_playing_time_ms_cumulative=15000; view_watch_time=21000; "
+    "player_playhead_time=0; video_playback_range=[\"9:0\"]\n"
     "38 hb 1795408623000; video_title=after the end\n"
     "@ 1795408720004 offset=95004 country=FR agent=Firefox\n"
     "36 hb 1795408620000; custom_1=; view_playing_time_ms_cumulative=13000\n"
-    "37 viewend 1795408622000; view_playing_time_ms_cumulative=15000; view_watch_time=21000; player_playhead_time=0; video_playback_range=[\"9:0\"]\n";
+    "37 viewend 1795408622000; view_playing_time_ms_cumulative=15000; view_watch_time=21000; "
+    "player_playhead_time=0; video_playback_range=[\"9:0\"]\n";
 
 struct delivery {
     const struct beacon *b;
@@ -192,7 +221,8 @@ static void test_load_of_damaged_bytes(void **state)
         struct buf bad;
         buf_init(&bad, 1 << 20);
         buf_add_span(&bad, buf_span(&saved));
-        for (int k = 0; k <= round % 3; k++) bad.ptr[next_random(&seed) % bad.len] ^= (char)(1 + next_random(&seed) % 255);
+        for (int k = 0; k <= round % 3; k++)
+            bad.ptr[next_random(&seed) % bad.len] ^= (char)(1 + next_random(&seed) % 255);
         struct bytes in = bytes_of(buf_span(&bad));
         struct view *v = view_load(strings, &in);
         if (v) {
@@ -277,7 +307,8 @@ static void test_too_much_is_refused(void **state)
     struct beacon_value value = {.field = FIELD_player_error_context};
     struct beacon_env env = {.id = "env-1"};
     struct beacon b = {.envs = &env, .env_count = 1, .received_ms = 5000};
-    struct beacon_event e = {.view_id = SPAN("v"), .name = EVENT_error, .viewer_time_ms = 1, .values = &value, .value_count = 1};
+    struct beacon_event e = {
+        .view_id = SPAN("v"), .name = EVENT_error, .viewer_time_ms = 1, .values = &value, .value_count = 1};
     struct view_strings *strings = view_strings_new();
     struct view *v = view_new(strings, &b, &e);
     uint32_t kept = 0;
@@ -341,10 +372,13 @@ static void state_line(void *ctx, const struct beacon_value *value)
 static void test_state(void **state)
 {
     (void)state;
-    struct folded *f = folded_of("@ 9000\n1 viewstart 1000; video_title=a; beacon_domain=x; player_text_track_language=en\n"
-                                 "2 error 1100; player_error_code=4; view_watch_time=7\n3 texttrackchange 1200; view_watch_time=9");
+    struct folded *f = folded_of("@ 9000\n1 viewstart 1000; video_title=a; beacon_domain=x; "
+        "player_text_track_language=en\n"
+                                 "2 error 1100; player_error_code=4; view_watch_time=7\n3 texttrackchange 1200; "
+                                     "view_watch_time=9");
     static const char *const want[] = {"", "player_text_track_language=en video_title=a ",
-                                       "view_watch_time=7 player_text_track_language=en player_error_code=4 video_title=a ",
+                                       ("view_watch_time=7 player_text_track_language=en "
+                                        "player_error_code=4 video_title=a "),
                                        "view_watch_time=9 video_title=a "};
     for (uint32_t s = 0; s < COUNT(want); s++) {
         struct buf out;

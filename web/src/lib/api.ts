@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only way to the server: the public API with the session's cookie. Answers are kept for the current refresh, so
+// that two panels with one question ask once and going back shows at once what was there.
+import { useEffect, useState } from 'preact/hooks';
+import { askUrl, type Ask } from './ask';
+import { store, useStore } from './store';
+
+export interface Environment {
+  id: string; name: string; type: string; env_key: string; role: string; permissions: string[];
+}
+export interface Person {
+  person_id: number; email: string; organization_id: string; organization_role: string; expires_at: number;
+  public_url: string; environments: Environment[];
+}
+
+export class Problem extends Error {
+  constructor(readonly status: number, message: string, readonly retryAfterS = 0) {
+    super(message);
+  }
+}
+
+export const person = store<Person | null | undefined>(undefined); // undefined: not known yet; null: signed out
+export const environmentId = store('');
+export const refresh = store(0); // counts the refreshes; every answer belongs to one
+
+const RETRIES = 5;
+const KEPT = 120;
+
+function sentence(status: number, body: unknown): string {
+  const error = (body as { error?: { messages?: unknown } } | null)?.error;
+  if (Array.isArray(error?.messages) && error.messages.length) return error.messages.map(String).join(' ');
+  if (status === 503) return 'The store does not answer at the moment.';
+  return `The server answered ${status}.`;
+}
+
+async function once(method: string, url: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (environmentId.get()) headers['X-Environment-Id'] = environmentId.get();
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(url, { method, headers, signal, credentials: 'same-origin',
+      body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, 'The server cannot be reached.', 2);
+  }
+  const text = await response.text();
+  let parsed: unknown = null;
+  try {
+    parsed = text ? JSON.parse(text) : null;
+  } catch {
+    if (response.ok) throw new Problem(response.status, 'The answer is not readable.');
+  }
+  if (response.ok) return parsed;
+  throw new Problem(response.status, sentence(response.status, parsed), Number(response.headers.get('Retry-After')) || 0);
+}
+
+// Writes, and reads that nobody shares. A session that has ended brings the sign-in page.
+export async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  try {
+    return (await once(method, path, body)) as T;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401 && path !== '/api/sessions') person.set(null);
+    throw error;
+  }
+}
+
+// A read that waits while the store is starting or the server is busy.
+async function read(url: string): Promise<unknown> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await once('GET', url, undefined);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status === 401) person.set(null);
+      const again = error.status === 503 || error.status === 429 || error.status === 0;
+      if (!again || attempt === RETRIES) throw error;
+      await new Promise(resolve => setTimeout(resolve, 1000 * Math.max(1, error.retryAfterS)));
+    }
+  }
+}
+
+const answers = new Map<string, { promise: Promise<unknown>; value?: unknown }>();
+
+function answer(key: string, url: string): { promise: Promise<unknown>; value?: unknown } {
+  let kept = answers.get(key);
+  if (kept) return kept;
+  kept = { promise: read(url) };
+  const entry = kept;
+  entry.promise.then(value => { entry.value = value; }, () => answers.delete(key));
+  answers.set(key, entry);
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value!);
+  return entry;
+}
+
+export function forget(): void {
+  answers.clear();
+  refresh.set(refresh.get() + 1);
+}
+
+export interface Answer<T> {
+  data?: T;          // of this question, or of the one before while loading
+  error?: Problem;
+  loading: boolean;
+}
+
+export function useAsk<T>(ask: Ask | null): Answer<T> {
+  const environment = useStore(environmentId), turn = useStore(refresh);
+  const url = ask ? askUrl(ask) : '';
+  const key = `${turn} ${environment} ${url}`;
+  const [state, set] = useState<{ key: string; data?: T; error?: Problem }>({ key: '' });
+  useEffect(() => {
+    if (!url) return;
+    let current = true;
+    answer(key, url).promise.then(
+      data => { if (current) set({ key, data: data as T }); },
+      error => { if (current) set({ key, error: error instanceof Problem ? error : new Problem(0, String(error)) }); });
+    return () => { current = false; };
+  }, [key]);
+  if (!url) return { loading: false };
+  const ready = answers.get(key)?.value as T | undefined;
+  if (ready !== undefined) return { data: ready, loading: false };
+  if (state.key === key) return { data: state.data, error: state.error, loading: false };
+  return { data: state.data, loading: true };
+}
+
+export async function loadPerson(): Promise<void> {
+  try {
+    person.set(((await once('GET', '/api/sessions/current', undefined)) as { data: Person }).data);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) person.set(null);
+    else throw error;
+  }
+}
+
+export async function signIn(email: string, password: string, totp: string): Promise<void> {
+  await once('POST', '/api/sessions', { session: { email, password, cookie: true, ...(totp ? { totp } : {}) } });
+  await loadPerson();
+}
+
+export async function signOut(): Promise<void> {
+  await send('DELETE', '/api/sessions/current');
+  answers.clear();
+  environmentId.set('');
+  person.set(null);
+}

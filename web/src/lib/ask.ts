@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A question to the API as data, so that what is sent and what the request dialog shows cannot differ.
+
+export type Param = [name: string, value: string];
+
+export interface Ask {
+  path: string;
+  params: Param[];
+}
+
+// Percent-encodes everything but letters, digits and -_.~ so that no value can end a quotation in a shell.
+export function encode(value: string): string {
+  return encodeURIComponent(value.replace(/[\ud800-\udfff]/gu, '\ufffd'))
+    .replace(/[!'()*]/g, c => '%' + c.charCodeAt(0).toString(16).toUpperCase());
+}
+
+export function pathOf(...segments: string[]): string {
+  return segments.map(s => '/' + encode(s)).join('');
+}
+
+export function askUrl(ask: Ask): string {
+  const query = ask.params.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+  return query ? `${ask.path}?${query}` : ask.path;
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+import { render } from 'preact';
+import { App } from './app';
+import './lib/theme';
+import './style.css';
+
+render(<App />, document.getElementById('app')!);
