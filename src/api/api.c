@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A request's way: loop thread (route) -> pool thread (credential, handler) -> answer. */
+#include "api/exporter.h"
 #include "api/internal.h"
 #include "api/rewriter.h"
 
@@ -17,6 +18,7 @@ struct api {
     char *public_url, *data_dir;
     struct pool *questions, *hashing;
     struct rewriter *rewriter;
+    struct exporter *exporter;
 };
 
 struct api_job {
@@ -114,7 +116,14 @@ struct api *api_new(const struct api_options *options)
     a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
     a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
     a->rewriter = rewriter_new(options->accounts, options->store);
+    struct exporter_options exports = {.accounts = options->accounts, .store = options->store, .data_dir = a->data_dir};
+    a->exporter = exporter_new(&exports);
     return a;
+}
+
+struct exporter *api_exporter(struct api *a)
+{
+    return a->exporter;
 }
 
 struct rewriter *api_rewriter(struct api *a)
@@ -135,6 +144,7 @@ void api_free(struct api *a)
     pool_stop(a->questions);
     pool_stop(a->hashing);
     rewriter_free(a->rewriter);
+    exporter_free(a->exporter);
     free(a->public_url);
     free(a->data_dir);
     free(a);

@@ -6,18 +6,20 @@
  *        keeper thread: recovery and replay at start, then checkpoints
  *
  * Every decision about a view depends only on the order and the receive times of the journal. Views live in
- * PIPELINE_TABLES tables by hash of their key, whatever the number of shard threads, so that a checkpoint can be loaded
- * with another number. Events reach a table in journal order. Timers run by ticks that the journal's writer thread sends
- * through the same queues: a tick of time T means that no record before T can follow, so ticks at run time and records
- * at replay make the same timers run between the same two records.
+ * PIPELINE_TABLES tables by hash of their key, whatever the number of shard threads, so that a checkpoint can be
+ * loaded with another number. Events reach a table in journal order. Timers run by ticks that the journal's writer
+ * thread sends through the same queues: a tick of time T means that no record before T can follow, so ticks at run time
+ * and records at replay make the same timers run between the same two records.
  *
- * Bounds: what is durable but not yet through the shards is counted (behind); above behind_bytes_max or behind_posts_max
- * pipeline_append answers ERR_FULL (503), so the queues, sized for that, are never full and the writer never waits.
+ * Bounds: what is durable but not yet through the shards is counted (behind); above behind_bytes_max or
+ * behind_posts_max pipeline_append answers ERR_FULL (503), so the queues, sized for that, are never full and the writer
+ * never waits.
  *
  * A checkpoint is a barrier with a journal position that passes through all queues: each shard saves its tables when it
- * meets it, and tells the sink; it is committed when the sink says that all rows before the barrier are stored. While the
- * store is away nothing is committed and the journal grows, up to journal.bytes_max. After a crash the last checkpoint is
- * loaded and the journal replayed from its position; rows made meanwhile carry check = true, since they may be stored. */
+ * meets it, and tells the sink; it is committed when the sink says that all rows before the barrier are stored. While
+ * the store is away nothing is committed and the journal grows, up to journal.bytes_max. After a crash the last
+ * checkpoint is loaded and the journal replayed from its position; rows made meanwhile carry check = true, since they
+ * may be stored already. */
 #ifndef FF_COLLECTOR_PIPELINE_H
 #define FF_COLLECTOR_PIPELINE_H
 
@@ -46,9 +48,9 @@ struct pipeline_sink {
 /* What the pipeline needs of posts; pipeline_posts_of gives the collector's. */
 struct pipeline_posts {
     void *ctx;
-    /* Live posts whose fate is decided, in journal order, on the journal's writer thread: 200 when durable, else 503. */
+    /* Live posts whose fate is decided, in journal order, on the journal's thread: 200 when durable, else 503. */
     void (*answer)(void *ctx, struct collector_post *const *posts, size_t n, bool durable);
-    /* A journal record back into a post; NULL when it cannot be (counted and logged: the record is passed over). Pure. */
+    /* A journal record back into a post; NULL when it is none (counted, logged, passed over). Pure. Keeper thread. */
     struct collector_post *(*replay)(void *ctx, struct span payload);
     size_t (*bytes)(const struct collector_post *post); /* memory it holds */
     /* One more reference, and one less. Any thread. */
@@ -58,7 +60,8 @@ struct pipeline_posts {
 struct pipeline_posts pipeline_posts_of(struct collector *c);
 
 struct pipeline_options {
-    struct journal_options journal; /* callbacks and ctx are the pipeline's; checkpoints lie in the same directory */
+    /* The callbacks are the pipeline's; now_ms, if set, is called with journal.ctx. Checkpoints lie in the same dir. */
+    struct journal_options journal;
     unsigned shards;                /* threads, 1..PIPELINE_TABLES; 0: one a processor */
     /* row is the pipeline's; open_views_max is for all tables together; dropped and categorise are called on shard
      * threads, with views.ctx. */
@@ -70,7 +73,7 @@ struct pipeline_options {
     uint64_t checkpoint_bytes_min; /* journal bytes that make one due (or twice the last one's size); default 64 MiB */
     int checkpoint_seconds_max;    /* due after this if anything changed; default 300 */
     int checkpoint_seconds_min;    /* not more often; default 10 */
-    /* Each live beacon when it is durable, on the journal's writer thread, in journal order; may be NULL. Not called for
+    /* Each live beacon when it is durable, on the journal's thread, in journal order; may be NULL. Not called for
      * replayed ones. */
     void (*observe)(void *ctx, const struct beacon *beacon);
     /* Replay: bytes done of all; keeper thread; may be NULL (log lines appear in any case). */

@@ -187,7 +187,8 @@ static enum err keeper_start(struct pipeline *p)
 static bool checkpoint_due(struct pipeline *p, int64_t last_try_ms)
 {
     int64_t now_ms = pipeline_mono_ms();
-    uint64_t bytes = journal_bytes_from(p->journal, p->last.number ? p->last.position : (struct journal_position){1, 0});
+    struct journal_position from = p->last.number ? p->last.position : (struct journal_position){1, 0};
+    uint64_t bytes = journal_bytes_from(p->journal, from);
     uint64_t enough = 2 * p->last.bytes;
     if (enough < p->options.checkpoint_bytes_min) enough = p->options.checkpoint_bytes_min;
     (void)pthread_mutex_lock(&p->lock);

@@ -3,7 +3,8 @@
  * it was judged; it is decoded again when somebody looks, so that receiving costs a copy and no more.
  *
  * Bounds: RECENT_POSTS_MAX a ring, RECENT_BODY_BYTES_MAX a body (longer ones are shown without events),
- * RECENT_PER_SECOND new ones a second and ring (what comes faster is passed over), and a total, beyond which the oldest of all go.
+ * RECENT_PER_SECOND new ones a second and ring (what comes faster is passed over), and a total, beyond which the
+ * oldest of all go.
  * Threads: any, under one lock; the lock is not held while JSON is written. */
 #ifndef FF_COLLECTOR_RECENT_H
 #define FF_COLLECTOR_RECENT_H

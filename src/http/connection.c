@@ -69,10 +69,8 @@ void http_connection_close(struct http_connection *c)
 {
     if (c->phase == HTTP_P_CLOSED) return;
     struct http_loop *loop = c->loop;
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        loop->connections = c->next;
+    if (c->prev) c->prev->next = c->next;
+    else loop->connections = c->next;
     if (c->next) c->next->prev = c->prev;
     if (c->phase == HTTP_P_HANDLING) {
         /* Its ticket is out: whoever holds it still reads the request, and the answer will be dropped. */
@@ -158,10 +156,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void connection_input(struct http_connection *c, const char *bytes, size_t len)
 {
-    if (c->loop->server->tls)
-        http_tls_input(c, bytes, len);
-    else
-        http_connection_feed(c, bytes, len);
+    if (c->loop->server->tls) http_tls_input(c, bytes, len);
+    else http_connection_feed(c, bytes, len);
 }
 
 /* The client's address is known: false when it has too many connections. */
@@ -177,10 +173,8 @@ static bool connection_admit(struct http_connection *c)
 static void connection_ready(struct http_connection *c)
 {
     const struct http_limits *limits = &c->loop->server->limits;
-    if (c->loop->server->tls)
-        http_connection_phase(c, HTTP_P_START, limits->header_timeout_ms);
-    else
-        http_connection_phase(c, HTTP_P_IDLE, limits->idle_timeout_ms);
+    if (c->loop->server->tls) http_connection_phase(c, HTTP_P_START, limits->header_timeout_ms);
+    else http_connection_phase(c, HTTP_P_IDLE, limits->idle_timeout_ms);
 }
 
 static void connection_proxy(struct http_connection *c, const char *bytes, size_t len)
@@ -205,7 +199,8 @@ static void connection_proxy(struct http_connection *c, const char *bytes, size_
     if (used - before < len) connection_input(c, bytes + (used - before), len - (used - before));
 }
 
-/* While a request is under way a little is read on, to notice a client that left; more than that waits in the kernel. */
+/* While a request is under way a little is read on, to notice a client that left; more than that waits in the kernel.
+ */
 static void connection_pause(struct http_connection *c)
 {
     if (c->phase != HTTP_P_HANDLING && c->phase != HTTP_P_WRITING) return;
@@ -231,10 +226,8 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         return;
     }
     if (c->phase == HTTP_P_LINGER) return;
-    if (c->wants_proxy)
-        connection_proxy(c, buf->base, (size_t)got);
-    else
-        connection_input(c, buf->base, (size_t)got);
+    if (c->wants_proxy) connection_proxy(c, buf->base, (size_t)got);
+    else connection_input(c, buf->base, (size_t)got);
     connection_pause(c);
 }
 

@@ -44,8 +44,18 @@ enum http_scan http_head_scan(struct http_head_scan *s, const char *bytes, size_
     return result;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF,
-       CHUNK_LINE, CHUNK_TRAILER, CHUNK_TRAILER_LF, CHUNK_END_LF };
+enum {
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK_DATA,
+    CHUNK_DATA_CR,
+    CHUNK_DATA_LF,
+    CHUNK_LINE,
+    CHUNK_TRAILER,
+    CHUNK_TRAILER_LF,
+    CHUNK_END_LF
+};
 
 static bool chunk_scan_size(struct http_chunk_scan *s, char c)
 {
@@ -73,9 +83,7 @@ static bool chunk_scan_byte(struct http_chunk_scan *s, char c, bool *end)
         s->trailer_bytes++;
         if (c == '\r') s->state = CHUNK_SIZE_LF;
         return !control;
-    case CHUNK_SIZE_LF:
-        s->state = s->left > 0 ? CHUNK_DATA : CHUNK_LINE;
-        return c == '\n';
+    case CHUNK_SIZE_LF: s->state = s->left > 0 ? CHUNK_DATA : CHUNK_LINE; return c == '\n';
     case CHUNK_DATA_CR: s->state = CHUNK_DATA_LF; return c == '\r';
     case CHUNK_DATA_LF:
         s->state = CHUNK_SIZE;

@@ -58,8 +58,8 @@ bool http_inflate(struct span in, struct buf *out)
     if (inflate_window(in, out, WINDOW_AUTO)) return true;
     /* "deflate" means zlib's format, yet some clients send the bare one. A gzip or zlib head is not a bare stream. */
     unsigned first = (unsigned char)in.ptr[0];
-    bool headed = first == 0x1f || ((first & 0x0f) == Z_DEFLATED && in.len > 1 &&
-                                    (first << 8 | (unsigned char)in.ptr[1]) % 31 == 0);
+    bool headed = first == 0x1f ||
+                  ((first & 0x0f) == Z_DEFLATED && in.len > 1 && (first << 8 | (unsigned char)in.ptr[1]) % 31 == 0);
     if (headed || out->failed) return false;
     out->len = before;
     return inflate_window(in, out, WINDOW_RAW);

@@ -81,17 +81,17 @@ struct http_connection {
     struct http_connection *prev, *next;
     uint64_t deadline_ms; /* of the loop's clock; UINT64_MAX: none */
     bool reading, eof, feeding, writing;
-    bool linger;        /* after the reply: the client may still be sending */
-    bool wants_proxy;   /* a PROXY header must come first */
+    bool linger;      /* after the reply: the client may still be sending */
+    bool wants_proxy; /* a PROXY header must come first */
     bool peer_counted;
-    bool trusted;       /* client is in trusted_proxies */
+    bool trusted; /* client is in trusted_proxies */
     bool handshaken;
     http_parser parser;
     struct http_head_scan head;
     struct http_chunk_scan chunks;
     struct http_exchange *exchange;
-    struct http_address client;       /* the socket's peer, or the one that PROXY told */
-    int refuse_status;                /* of a request that the layer itself refuses */
+    struct http_address client; /* the socket's peer, or the one that PROXY told */
+    int refuse_status;          /* of a request that the layer itself refuses */
     const char *refuse_why;
     struct buf proxy;   /* a PROXY header that is still arriving */
     struct buf pending; /* bytes of later requests, while one is under way */
@@ -99,8 +99,8 @@ struct http_connection {
     uv_write_t write;
     size_t sent;        /* of out and owned_body together */
     size_t queue_bytes; /* of the write under way, when last looked at */
-    SSL *ssl;    /* NULL: plain */
-    struct buf cipher; /* TLS records being written */
+    SSL *ssl;           /* NULL: plain */
+    struct buf cipher;  /* TLS records being written */
     size_t cipher_at;
 };
 
@@ -122,7 +122,7 @@ struct http_loop {
     size_t free_exchange_count;
     struct http_connection *free_connections;
     size_t free_connection_count;
-    uint64_t requests; /* not yet added to the counter */
+    uint64_t requests;       /* not yet added to the counter */
     uint64_t drain_began_ms; /* 0: not draining, as far as the loop noticed */
     char date[32];
     uint64_t date_ms; /* of the loop's clock */

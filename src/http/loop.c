@@ -22,7 +22,8 @@ const char *http_loop_date(struct http_loop *loop)
     uint64_t now = uv_now(&loop->uv);
     if (loop->date[0] != 0 && now - loop->date_ms < DATE_MS) return loop->date;
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t seconds = (time_t)(wall_now_ms() / 1000);
     struct tm tm;
     BUG_IF(gmtime_r(&seconds, &tm) == NULL);
@@ -73,7 +74,7 @@ static void loop_drain(struct http_loop *loop, uint64_t now)
     bool over = passed >= (uint64_t)loop->server->drain_ms;
     for (struct http_connection *c = loop->connections, *next; c; c = next) {
         next = c->next;
-        bool idle = c->phase == HTTP_P_IDLE || c->phase == HTTP_P_START;
+        bool idle = c->phase == HTTP_P_IDLE || c->phase == HTTP_P_START || c->phase == HTTP_P_LINGER;
         if (over || (idle && passed >= HTTP_DRAIN_GRACE_MS)) http_connection_close(c);
     }
     if (loop->connection_count > 0) return;
@@ -157,9 +158,13 @@ static void *loop_main(void *arg)
 
 bool http_loop_start(struct http_loop *loop, char why[256])
 {
-    /* Signals belong to the thread that waits for them, and writing to a closed socket is an error code, not SIGPIPE. */
+    /* Signals belong to the thread that waits for them, and writing to a closed socket is an error code, not SIGPIPE.
+     */
     sigset_t all, before;
     (void)sigfillset(&all);
+    /* But for faults: a blocked one would end the process without a trace. */
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
+    for (size_t i = 0; i < COUNT(faults); i++) (void)sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&loop->thread, NULL, loop_main, loop);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -178,10 +183,8 @@ void http_loop_drain(struct http_loop *loop)
 
 void http_loop_join(struct http_loop *loop)
 {
-    if (loop->started)
-        (void)pthread_join(loop->thread, NULL);
-    else
-        (void)uv_run(&loop->uv, UV_RUN_DEFAULT); /* on this thread, until drained: nothing ever came */
+    if (loop->started) (void)pthread_join(loop->thread, NULL);
+    else (void)uv_run(&loop->uv, UV_RUN_DEFAULT); /* on this thread, until drained: nothing ever came */
     BUG_IF(uv_loop_close(&loop->uv) != 0);
     while (loop->free_exchanges) {
         struct http_exchange *next = loop->free_exchanges->next;

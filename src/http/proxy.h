@@ -8,8 +8,8 @@
 
 enum http_proxy { HTTP_PROXY_MORE, HTTP_PROXY_OK, HTTP_PROXY_BAD };
 enum { HTTP_PROXY_BYTES_MAX = 4096 };
-/* A PROXY header, version 1 or 2, at the beginning of bytes. OK: *used is its length, and *known says whether it names a
- * client (v1 UNKNOWN, v2 LOCAL and other families do not). MORE: not all of it is there. */
+/* A PROXY header, version 1 or 2, at the beginning of bytes. OK: *used is its length, and *known says whether it names
+ * a client (v1 UNKNOWN, v2 LOCAL and other families do not). MORE: not all of it is there. */
 enum http_proxy http_proxy_parse(struct span bytes, struct http_address *client, bool *known, size_t *used);
 
 /* The request's client as told by trusted proxies: the chain is followed from the nearest hop outwards for as long as

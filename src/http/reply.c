@@ -14,7 +14,8 @@ enum { REPLY_DATE_AT = sizeof "Date: " - 1 };
 static const char *reason_of(int status)
 {
     switch (status) {
-#define XX(number, name, text) case number: return #text;
+#define XX(number, name, text)                                                                                         \
+    case number: return #text;
         HTTP_STATUS_MAP(XX)
 #undef XX
     default: return "Unknown";
@@ -65,10 +66,8 @@ static void reply_build_head(struct http_exchange *e, const struct http_reply *r
         add_number(out, reply->body.len);
         buf_add(out, "\r\n", 2);
     }
-    if (e->close_after)
-        buf_adds(out, "Connection: close\r\n");
-    else if (e->minor_0)
-        buf_adds(out, "Connection: keep-alive\r\n");
+    if (e->close_after) buf_adds(out, "Connection: close\r\n");
+    else if (e->minor_0) buf_adds(out, "Connection: keep-alive\r\n");
     for (size_t i = 0; i < reply->header_count; i++) add_header(out, reply->headers[i].name, reply->headers[i].value);
     buf_add(out, "\r\n", 2);
 }
@@ -116,8 +115,12 @@ void http_reply_build_error(struct http_exchange *e, int status, const char *why
     jw_object_end(&w);
     jw_object_end(&w);
     struct http_header retry = {SPAN("Retry-After"), SPAN("5")};
-    http_reply_build(e, &(struct http_reply){.status = status, .content_type = "application/json", .headers = &retry,
-                                             .header_count = status == 503, .body = buf_span(&body), .close = true});
+    http_reply_build(e, &(struct http_reply){.status = status,
+                                             .content_type = "application/json",
+                                             .headers = &retry,
+                                             .header_count = status == 503,
+                                             .body = buf_span(&body),
+                                             .close = true});
     buf_free(&body);
 }
 
@@ -151,10 +154,8 @@ struct chain {
 static void chain_add(struct chain *chain, struct http_exchange *e)
 {
     e->next = NULL;
-    if (chain->last)
-        chain->last->next = e;
-    else
-        chain->first = e;
+    if (chain->last) chain->last->next = e;
+    else chain->first = e;
     chain->last = e;
     chain->count++;
 }
@@ -172,10 +173,8 @@ static void chain_send(struct chain *chain)
         return;
     }
     bool was_empty = loop->finished == NULL;
-    if (was_empty)
-        loop->finished = chain->first;
-    else
-        loop->finished_last->next = chain->first;
+    if (was_empty) loop->finished = chain->first;
+    else loop->finished_last->next = chain->first;
     loop->finished_last = chain->last;
     /* Under the lock, so that the loop cannot close the handle in between. */
     if (was_empty) (void)uv_async_send(&loop->wake);
@@ -245,10 +244,8 @@ void http_reply_take_finished(struct http_loop *loop)
         BUG_IF(!e->deferred);
         BUG_IF(loop->tickets == 0);
         loop->tickets--;
-        if (e->connection == NULL)
-            http_exchange_release(e);
-        else
-            http_send(e->connection);
+        if (e->connection == NULL) http_exchange_release(e);
+        else http_send(e->connection);
         e = next;
     }
 }

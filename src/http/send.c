@@ -5,7 +5,8 @@
 
 #include <sys/socket.h>
 
-enum { SEND_PLAIN_STEP_BYTES = 128 * 1024 }; /* of a reply, turned into TLS records at a time */
+/* Of a reply, turned into TLS records at a time. OpenSSL's buffer keeps the size it once had, so not too much. */
+enum { SEND_PLAIN_STEP_BYTES = 32 * 1024, SEND_CIPHER_KEPT_BYTES = 8 * 1024 };
 
 static size_t reply_length(const struct http_exchange *e)
 {
@@ -37,7 +38,7 @@ static void send_linger(struct http_connection *c)
         http_connection_close(c);
         return;
     }
-    (void)shutdown(fd, SHUT_WR);
+    if (!c->writing) (void)shutdown(fd, SHUT_WR);
     http_connection_phase(c, HTTP_P_LINGER, HTTP_LINGER_MS);
 }
 
@@ -47,6 +48,7 @@ static void send_done(struct http_connection *c)
     bool close_after = e->close_after;
     c->loop->requests++;
     http_exchange_release(e);
+    if (!c->writing && c->cipher.cap > SEND_CIPHER_KEPT_BYTES) buf_free(&c->cipher);
     if (close_after) {
         bool unread = c->linger || c->pending.len > c->pending_at;
         c->pending_at = c->pending.len;
@@ -54,10 +56,8 @@ static void send_done(struct http_connection *c)
             (void)SSL_shutdown(c->ssl);
             (void)http_send_cipher(c);
         }
-        if (unread)
-            send_linger(c);
-        else
-            http_connection_close(c);
+        if (unread) send_linger(c);
+        else http_connection_close(c);
         http_connection_resume(c);
         return;
     }

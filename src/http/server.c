@@ -36,8 +36,9 @@ static bool limits_check(const struct http_limits *l, char *why)
     bool ok = l->header_bytes_max >= 64 && l->header_bytes_max <= HTTP_MAX_HEADER_SIZE && l->headers_max > 0 &&
               l->headers_max <= 10000 && l->body_bytes_keep <= l->body_bytes_max && l->connections_max > 0 &&
               l->header_timeout_ms > 0 && l->body_timeout_ms > 0 && l->idle_timeout_ms > 0 && l->write_timeout_ms > 0;
-    if (!ok) (void)snprintf(why, 256, "The HTTP limits are not in their ranges (headers: at most %d bytes)",
-                            HTTP_MAX_HEADER_SIZE);
+    if (!ok)
+        (void)snprintf(why, 256, "The HTTP limits are not in their ranges (headers: at most %d bytes)",
+                       HTTP_MAX_HEADER_SIZE);
     return ok;
 }
 
@@ -122,8 +123,8 @@ static bool bind_first(struct sockaddr_storage *a, struct sockaddr_storage *loop
         fds[0] = socket_bind(a, true);
         if (fds[0] < 0) return bind_failed(a, why);
         if (getsockname(fds[0], (struct sockaddr *)&bound, &len) != 0) break;
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(address_port(&bound)),
-                                   .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        struct sockaddr_in6 in6 = {
+            .sin6_family = AF_INET6, .sin6_port = htons(address_port(&bound)), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
         memset(loopback, 0, sizeof *loopback);
         memcpy(loopback, &in6, sizeof in6);
         bool taken = false;

@@ -8,7 +8,8 @@
  * order; the next one is not parsed before the present one is answered (pipelining is serialised, reads are paused).
  *
  * Limits refuse with 4xx and close the connection: see struct http_limits. What http-parser lets through and we refuse:
- * space before the colon, no or two Host headers on HTTP/1.1, versions other than 1.0 and 1.1, too many headers, NUL. */
+ * space before the colon, no or two Host headers on HTTP/1.1, versions other than 1.0 and 1.1, too many headers, NUL,
+ * bare LFs, folded headers, Transfer-Encodings besides "chunked", sloppy chunk framing, CONNECT. */
 #ifndef FF_HTTP_SERVER_H
 #define FF_HTTP_SERVER_H
 
@@ -39,7 +40,7 @@ struct http_request {
     struct span body; /* Content-Encoding gzip is NOT undone: see http_inflate */
     bool body_cut;    /* the body was longer than limits.body_bytes_keep: it was read and thrown away, body is empty */
     struct http_address client;
-    bool tls;
+    bool tls;         /* also when a trusted proxy says that its client came by https */
     int64_t received_wall_ms; /* when the last byte arrived */
     struct arena *arena;      /* for the handler; freed with the request */
     void *user;               /* the handler's own */
@@ -75,17 +76,18 @@ void http_finish_many(const struct http_ticket *tickets, size_t n, const struct 
 typedef void http_handler(void *ctx, struct http_request *r);
 
 struct http_limits {
-    size_t header_bytes_max;       /* request line and headers together; default 32 KiB -> 431 */
+    size_t header_bytes_max;       /* request line and headers together, at most 80 KiB; default 32 KiB -> 431 */
     size_t headers_max;            /* default 100 -> 431 */
     size_t body_bytes_keep;        /* bodies up to this are kept; default 4 MiB */
-    size_t body_bytes_max;         /* longer ones up to this are read and dropped (body_cut); default 16 MiB; beyond 413 and close */
+    size_t body_bytes_max;         /* longer ones up to this are read and dropped (body_cut); default 16 MiB;
+                                      beyond 413 and close */
     size_t connections_max;        /* a server; default 10,000: further ones are closed at once */
-    size_t connections_per_address_max; /* default 2,000; 0 = no limit */
+    size_t connections_per_address_max; /* default 2,000; 0 = no limit; IPv6 by /64; not for trusted proxies */
     size_t memory_bytes_max;       /* all request bodies in memory; default 512 MiB -> 503 and close */
     int header_timeout_ms;         /* from the first byte of a request to its last header; default 10 s -> 408 */
     int body_timeout_ms;           /* whole body; default 60 s -> 408 */
     int idle_timeout_ms;           /* between requests; default 75 s, closed silently */
-    int write_timeout_ms;          /* a client that does not read; default 60 s */
+    int write_timeout_ms;          /* a client that reads nothing for this long; default 60 s */
 };
 struct http_limits http_limits_default(void);
 
@@ -95,7 +97,8 @@ struct http_config {
     unsigned loops;       /* threads; 0 = number of processors, at most 16 */
     struct http_limits limits;
     const char *tls_cert, *tls_key; /* PEM files; both NULL: plain http */
-    const char *trusted_proxies;    /* "10.0.0.0/8, ::1": peers whose Forwarded / X-Forwarded-For are believed; NULL none */
+    const char *trusted_proxies;    /* "10.0.0.0/8, ::1": peers whose Forwarded / X-Forwarded-For are believed (the
+                                       latter when both are there); NULL none */
     bool proxy_protocol;            /* trusted peers must begin with a PROXY v1/v2 header */
     http_handler *handler;
     void *ctx;

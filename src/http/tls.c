@@ -51,7 +51,7 @@ SSL_CTX *http_tls_load(const char *cert, const char *key, char why[256])
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) goto bad;
     if (SSL_CTX_check_private_key(ctx) != 1) goto bad;
     return ctx;
-bad: {
+bad : {
     const char *reason = ERR_reason_error_string(ERR_peek_error());
     (void)snprintf(why, 256, "%s%.100s (%s)", doing, file, reason ? reason : "unknown reason");
     ERR_clear_error();
@@ -83,10 +83,8 @@ static bool tls_waits(struct http_connection *c, int rc)
     ERR_clear_error();
     (void)http_send_cipher(c); /* the alert, where there is one */
     if (c->phase == HTTP_P_CLOSED) return false;
-    if (closed)
-        http_connection_ended(c);
-    else
-        http_connection_close(c);
+    if (closed) http_connection_ended(c);
+    else http_connection_close(c);
     return false;
 }
 
@@ -120,16 +118,21 @@ void http_tls_resume(struct http_connection *c)
 
 void http_tls_input(struct http_connection *c, const char *bytes, size_t len)
 {
-    BUG_IF(len > INT_MAX);
     if (c->ssl == NULL) {
+        if (c->phase != HTTP_P_START) return; /* refused already */
         if ((unsigned char)bytes[0] != TLS_RECORD_HANDSHAKE) {
             http_connection_refuse(c, 400, "This port speaks https");
             return;
         }
         tls_begin(c);
     }
-    BUG_IF(BIO_write(SSL_get_rbio(c->ssl), bytes, (int)len) != (int)len);
-    http_tls_resume(c);
+    /* In steps, because OpenSSL's buffer keeps the size it once had. */
+    for (struct span rest = span_make(bytes, len); rest.len > 0 && c->phase != HTTP_P_CLOSED;) {
+        struct span step = span_upto(rest, HTTP_PLAIN_BYTES);
+        BUG_IF(BIO_write(SSL_get_rbio(c->ssl), step.ptr, (int)step.len) != (int)step.len);
+        rest = span_from(rest, step.len);
+        if (c->phase != HTTP_P_LINGER) http_tls_resume(c);
+    }
 }
 
 bool http_tls_encrypt(struct http_connection *c, struct span text)

@@ -304,7 +304,8 @@ static const char *check_end(struct checkpoint *c, uint64_t at, const uint32_t c
 }
 
 /* One chunk at *at into scratch, indexed, and *at moved behind it. NULL: right. */
-static const char *check_chunk(struct checkpoint *c, uint64_t *at, const uint32_t head[3], char *scratch, uint32_t *crcs)
+static const char *check_chunk(struct checkpoint *c, uint64_t *at, const uint32_t head[3], char *scratch,
+                               uint32_t *crcs)
 {
     if (head[0] >= c->facts.sections) return "a chunk of no section";
     if (head[1] == 0 || head[1] > CHUNK_BYTES_MAX) return "a chunk of an impossible length";
@@ -408,8 +409,8 @@ enum err checkpoint_find(const struct journal_io *io, const char *dir, uint64_t 
         set_aside(io, dir, found.items, found.n);
         return ERR_NONE;
     }
-    journal_say(why, "%s has no valid checkpoint, and its journal begins with segment %llu: what was before is missing", dir,
-                   (unsigned long long)first_segment);
+    journal_say(why, "%s has no valid checkpoint and its journal begins with segment %llu: what was before is missing",
+                dir, (unsigned long long)first_segment);
     return ERR_CORRUPT;
 }
 

@@ -30,11 +30,11 @@
  *     17     payload
  *
  * What is valid. A segment that has a successor ends where the successor's header says: what lies behind it is the rest
- * of a write that failed and was answered 503. Everything before that point must be right, else bytes were damaged after
- * they had been acknowledged, and the server refuses to start. The last segment ends where its file ends, or before the
- * first thing that is not right, provided that no later batch follows it: a batch is only written once the one before it
- * is durable, so a wrong byte with a later batch behind it is damage, and one without is a write that a crash cut short
- * and nobody was told about. That torn tail is cut off.
+ * of a write that failed and was answered 503. Everything before that point must be right, else bytes were damaged
+ * after they had been acknowledged, and the server refuses to start. The last segment ends where its file ends, or
+ * before the first thing that is not right, provided that no later batch follows it: a batch is only written once the
+ * one before it is durable, so a wrong byte with a later batch behind it is damage, and one without is a write that a
+ * crash cut short and nobody was told about. That torn tail is cut off.
  *
  * The salt is random, new each time a journal is opened, and known to nobody who sends beacons: no payload can pretend
  * to be a batch, and no old block of the disk can. */
@@ -112,7 +112,7 @@ struct journal_walk {
 };
 enum journal_step { JOURNAL_RECORD, JOURNAL_END, JOURNAL_BAD };
 
-/* bytes: the whole segment. offset: 0 or the place of a batch. false: the header is not one, or the offset is outside. */
+/* bytes: the whole segment. offset: 0 or the place of a batch. false: the header is none, or the offset outside. */
 bool journal_walk_init(struct journal_walk *w, struct span bytes, uint64_t offset) MUST_USE;
 /* The next record, or the end, or at w->at something that is not right. */
 enum journal_step journal_walk_next(struct journal_walk *w, struct journal_record *out) MUST_USE;

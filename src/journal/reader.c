@@ -320,7 +320,8 @@ enum err journal_read(const struct journal_io *io, const char *dir, const struct
     }
     for (size_t i = 0; i < segments->n; i++) {
         const struct journal_segment *s = &segments->items[i];
-        if (s->number >= from.segment && s->bytes > segment_from(s, from)) state.total += s->bytes - segment_from(s, from);
+        uint64_t begin = segment_from(s, from);
+        if (s->number >= from.segment && s->bytes > begin) state.total += s->bytes - begin;
     }
     for (size_t i = 0; i < segments->n; i++) {
         const struct journal_segment *s = &segments->items[i];

@@ -42,8 +42,8 @@ struct journal_reading {
     journal_progress_fn *progress; /* may be NULL */
     void *ctx;
 };
-/* Every record from `from` to the end of the listed segments, in order. ERR_CORRUPT: damage, or the segment of `from` is
- * gone. The records before the bad place have been given out by then. */
+/* Every record from `from` to the end of the listed segments, in order. ERR_CORRUPT: damage, or the segment of `from`
+ * is gone. The records before the bad place have been given out by then. */
 enum err journal_read(const struct journal_io *io, const char *dir, const struct journal_segments *segments,
                       struct journal_position from, const struct journal_reading *reading,
                       char why[JOURNAL_WHY_BYTES]) MUST_USE;

@@ -375,7 +375,7 @@ static bool take_batch(struct journal *j, int64_t *clock_ms)
 }
 
 /* Between a failed batch and the next segment, whose header says that it is not part of the journal, a crash may still
- * bring it back. The clock stands still for so long: no timer may run of which a replay with that batch would not know. */
+ * bring it back. The clock stands still for so long: no timer may run that a replay with that batch would not run. */
 static void turn(struct journal *j, int64_t clock_ms)
 {
     if (j->fd >= 0) j->turn_clock_ms = clock_ms;

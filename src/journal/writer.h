@@ -62,12 +62,12 @@ uint64_t journal_bytes_from(struct journal *j, struct journal_position from);
 /* What was there at opening, from a position on; before journal_start. See journal_read. */
 enum err journal_replay(struct journal *j, struct journal_position from, const struct journal_reading *reading,
                         char why[JOURNAL_WHY_BYTES]) MUST_USE;
-/* Starts the writer thread. clock_ms: the largest receive time replayed, or INT64_MIN; later records are not before it. */
+/* Starts the writer thread. clock_ms: no later record is before it, so at least the last receive time replayed. */
 void journal_start(struct journal *j, int64_t clock_ms);
 
 /* Any thread; does not wait for the disk. ERR_NONE: user will be told of in synced or failed, exactly once.
- * ERR_FULL: the batch is full. ERR_UNAVAILABLE: see the status. ERR_CLOSED: stopping. ERR_REFUSED: the payload is longer
- * than JOURNAL_PAYLOAD_BYTES_MAX. On an error nothing was kept. */
+ * ERR_FULL: the batch is full. ERR_UNAVAILABLE: see the status. ERR_CLOSED: stopping. ERR_REFUSED: the payload is
+ * longer than JOURNAL_PAYLOAD_BYTES_MAX. On an error nothing was kept. */
 enum err journal_append(struct journal *j, struct span payload, int64_t received_ms, void *user) MUST_USE;
 
 struct journal_status {

@@ -254,7 +254,7 @@ enum err query_export_parquet(struct query *q, const char *environment_id, int64
     bool first = true;
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (!((unsigned)columns[i].form & EXPORT_PARQUET)) continue;
-        buf_addf(&sql, columns[i].kind == EXPORT_TIME ? "%stoDateTime64(c%zu / 1000, 3, 'UTC') AS " : "%sc%zu AS ", first ? "" : ", ", i);
+        buf_addf(&sql, columns[i].kind == EXPORT_TIME ? "%sfromUnixTimestamp64Milli(c%zu, 'UTC') AS " : "%sc%zu AS ", first ? "" : ", ", i);
         store_escape_identifier(&sql, span_of(columns[i].name));
         first = false;
     }

@@ -77,10 +77,14 @@ static const char *client_url_parts(struct store_client *c, CURLU *u, const char
     curl_free(scheme);
     curl_free(query);
     if (bad) return bad;
-    char *user = url_part(u, CURLUPART_USER, CURLU_URLDECODE);
-    char *password = url_part(u, CURLUPART_PASSWORD, CURLU_URLDECODE);
-    if (user && !client_header(c, "X-ClickHouse-User", user)) bad = "its user name cannot be sent";
-    if (password && !client_header(c, "X-ClickHouse-Key", password)) bad = "its password cannot be sent";
+    char *user = NULL, *password = NULL;
+    CURLUcode has_user = curl_url_get(u, CURLUPART_USER, &user, CURLU_URLDECODE);
+    CURLUcode has_password = curl_url_get(u, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
+    if (has_user != CURLUE_NO_USER && (has_user != CURLUE_OK || !client_header(c, "X-ClickHouse-User", user)))
+        bad = "its user name cannot be sent";
+    if (has_password != CURLUE_NO_PASSWORD &&
+        (has_password != CURLUE_OK || !client_header(c, "X-ClickHouse-Key", password)))
+        bad = "its password cannot be sent";
     if (password) explicit_bzero(password, strlen(password));
     curl_free(user);
     curl_free(password);

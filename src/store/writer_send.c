@@ -224,11 +224,12 @@ static bool fault_is_in_data(const struct store_error *error)
     return false;
 }
 
+/* Pending rows of before will not count any more. */
 static bool replaces_pending(const struct batch *b)
 {
     for (size_t i = 0; i < b->n && b->final; i++)
         if (b->rows[i].had_pending) return true;
-    return false;
+    return !b->final;
 }
 
 static enum err insert(struct store_writer *w, const struct batch *b, struct store_error *error)

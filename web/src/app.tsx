@@ -12,6 +12,9 @@ import { SignIn } from './pages/SignIn';
 
 type Load = () => Promise<ComponentType>;
 const LATER: Record<string, Load> = {
+  '/explore': () => import('./pages/Metrics').then(m => m.Metrics),
+  '/views': () => import('./pages/Views').then(m => m.Views),
+  '/errors': () => import('./pages/Errors').then(m => m.Errors),
 };
 const loaded = new Map<string, ComponentType>([['/', Overview]]);
 

@@ -2,8 +2,8 @@
  * The rules of uap-core (regexes.yaml): user agents to browser, operating system and device.
  *
  * Three lists of regular expressions; in each the first that matches decides. A rule is compiled when it is first
- * tried, and tried only when the longest text that it cannot do without is in the user agent, so that about thirty of the
- * eleven hundred are run. Match limits bound what a hostile text can cost.
+ * tried, and tried only when the longest text that it cannot do without is in the user agent, so that about thirty
+ * of the eleven hundred are run. Match limits bound what a hostile text can cost.
  * Threads: any, after uap_new. */
 #ifndef FF_COLLECTOR_ENRICH_UAP_H
 #define FF_COLLECTOR_ENRICH_UAP_H

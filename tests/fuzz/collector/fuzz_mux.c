@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&again_arena, 64 << 20);
     struct payload payload = {.format = 1, .body = span_make(data, size), .received_ms = 1795408567308};
     struct beacon again;
-    (void)collector_payload_decode(formats, payload.body, json, &again_arena, &again);
+    if (collector_payload_decode(formats, payload.body, json, &again_arena, &again)) BUG_IF(again.event_count > FORMAT_EVENTS_MAX);
     arena_reset(&again_arena);
     struct format_input in = {.body = arena_copy(&arena, payload.body), .received_ms = payload.received_ms, .json = json,
                               .arena = &arena, .judge = judge, .judge_ctx = &payload};

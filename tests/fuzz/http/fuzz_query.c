@@ -39,7 +39,8 @@ static void forwarded(const struct http_networks *trusted, struct span input)
 {
     static const char *const names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Proto"};
     for (size_t i = 0; i < COUNT(names); i++) {
-        struct http_header headers[2] = {{span_of(names[i]), input}, {span_of(names[i]), span_from(input, input.len / 2)}};
+        struct http_header headers[2] = {{span_of(names[i]), input},
+                                         {span_of(names[i]), span_from(input, input.len / 2)}};
         struct http_request r = {.headers = headers, .header_count = 2};
         struct http_address client = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10}, .is_v4 = true};
         bool https = false;

@@ -52,7 +52,8 @@ static bool on_record(void *ctx, const struct journal_record *record)
     BUG_IF(e->next >= e->n);
     BUG_IF(record->received_ms != e->records[e->next].received_ms);
     BUG_IF(record->payload.len != e->records[e->next].bytes);
-    for (size_t i = 0; i < record->payload.len; i++) BUG_IF((uint8_t)record->payload.ptr[i] != e->records[e->next].fill);
+    uint8_t fill = e->records[e->next].fill;
+    for (size_t i = 0; i < record->payload.len; i++) BUG_IF((uint8_t)record->payload.ptr[i] != fill);
     e->next++;
     return true;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/drop.h"
 #include "collector/formats/keys.h"
 
 #include <setjmp.h>
@@ -120,12 +121,34 @@ static void test_other_spellings(void **state)
     assert_int_equal(mux_key_find(keys, span_make(longest, MUX_KEY_BYTES_MAX)), FIELD_none);
 }
 
+/* docs/beacons.md has every field with its key, every other spelling and every reason. */
+static void test_page(void **state)
+{
+    (void)state;
+    struct buf page = file_read("docs/beacons.md");
+    char row[256], key[128];
+    for (unsigned f = FIELD_none + 1; f < FIELD_COUNT; f++) {
+        const struct field_facts *facts = field_facts((enum field)f);
+        assert_true(mux_key_encode(span_of(facts->name), key, sizeof key) > 0);
+        (void)snprintf(row, sizeof row, "| `%s` | `%s` |", facts->name, key);
+        if (strstr(page.ptr, row) == NULL) fail_msg("docs/beacons.md lacks %s", row);
+        if (strstr(page.ptr, facts->meaning) == NULL) fail_msg("docs/beacons.md lacks \"%s\"", facts->meaning);
+    }
+    for (unsigned d = DROP_NONE + 1; d < DROP_COUNT; d++) {
+        (void)snprintf(row, sizeof row, "| `%s` |", drop_name((enum drop)d));
+        if (strstr(page.ptr, row) == NULL || strstr(page.ptr, drop_help((enum drop)d)) == NULL) fail_msg("docs lack %s", row);
+        assert_int_equal(drop_from_name(drop_name((enum drop)d)), d);
+    }
+    assert_int_equal(drop_from_name("none of these"), DROP_other);
+    buf_free(&page);
+}
+
 int main(void)
 {
     keys = mux_keys_new();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_field), cmocka_unit_test(test_seen), cmocka_unit_test(test_spelling),
-        cmocka_unit_test(test_other_spellings),
+        cmocka_unit_test(test_other_spellings), cmocka_unit_test(test_page),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     mux_keys_free(keys);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The pipeline's promise: whatever dies and whenever, every acknowledged event ends up in exactly one final row.
  *
- * Real journal (on a file system in memory that can lose power), real view tables; posts and the sink are stand-ins. The
- * sink behaves as the store writer must: rows wait in memory, are stored after a while, and after a crash some of those
- * that waited are stored and the others are gone. It refuses a row that is there already unless the row says check. */
+ * Real journal (on a file system in memory that can lose power), real view tables; posts and the sink are stand-ins.
+ * The sink behaves as the store writer must: rows wait in memory, are stored after a while, and after a crash some of
+ * those that waited are stored and the others are gone. It refuses a row that is there already unless that says check. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -295,7 +295,10 @@ static void world_free(struct world *w)
 static void world_invent(struct world *w, uint32_t views)
 {
     uint32_t next[VIEWS];
-    for (uint32_t v = 0; v < views; v++) next[v] = 1, w->events_of[v] = 2 + (uint32_t)(world_random(w) % (EVENTS_MAX - 1));
+    for (uint32_t v = 0; v < views; v++) {
+        next[v] = 1;
+        w->events_of[v] = 2 + (uint32_t)(world_random(w) % (EVENTS_MAX - 1));
+    }
     for (uint32_t left = views; left;) {
         assert_true(w->sent_count < POSTS_MAX);
         struct sent *sent = &w->sent[w->sent_count];
@@ -473,8 +476,8 @@ static void test_power_lost_at_random(void **state)
     for (uint64_t seed = 1; seed <= 60; seed++) lives(seed * 77, true);
 }
 
-/* With the store away beacons are still acknowledged and nothing is committed; with no room for rows they are refused in
- * the end; all is made good when it is back. */
+/* With the store away beacons are still acknowledged and nothing is committed; with no room for rows they are refused
+ * in the end; all is made good when it is back. */
 static void test_store_away(void **state)
 {
     (void)state;

@@ -62,8 +62,8 @@ static inline void rig_handler(void *ctx, struct http_request *r)
         char *bytes = malloc((size_t)size);
         memset(bytes, 'b', (size_t)size);
         bool owned = span_is(r->path, "/owned");
-        struct http_reply reply = {.status = 200, .body = span_make(bytes, (size_t)size),
-                                   .body_owned = owned ? bytes : NULL};
+        struct http_reply reply = {
+            .status = 200, .body = span_make(bytes, (size_t)size), .body_owned = owned ? bytes : NULL};
         http_reply(r, &reply);
         if (!owned) free(bytes);
         return;
@@ -76,8 +76,12 @@ static inline void rig_handler(void *ctx, struct http_request *r)
     buf_init(&out, 65536);
     rig_describe(r, &out);
     struct http_header extra = {SPAN("X-Extra"), SPAN("a\r\nInjected: b")};
-    http_reply(r, &(struct http_reply){.status = 200, .content_type = "text/plain", .headers = &extra, .header_count = 1,
-                                       .body = buf_span(&out), .close = span_is(r->path, "/close")});
+    http_reply(r, &(struct http_reply){.status = 200,
+                                       .content_type = "text/plain",
+                                       .headers = &extra,
+                                       .header_count = 1,
+                                       .body = buf_span(&out),
+                                       .close = span_is(r->path, "/close")});
     buf_free(&out);
 }
 
@@ -85,8 +89,8 @@ static inline struct http_config rig_config(struct rig *rig)
 {
     *rig = (struct rig){.server = NULL};
     assert_int_equal(pthread_mutex_init(&rig->lock, NULL), 0);
-    return (struct http_config){.listen = "127.0.0.1:0", .loops = 1, .limits = http_limits_default(),
-                                .handler = rig_handler, .ctx = rig};
+    return (struct http_config){
+        .listen = "127.0.0.1:0", .loops = 1, .limits = http_limits_default(), .handler = rig_handler, .ctx = rig};
 }
 
 static inline void rig_start(struct rig *rig, const struct http_config *config)
@@ -122,7 +126,8 @@ static inline int rig_connect_from(const struct rig *rig, unsigned last)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000u | last)};
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                              .sin_port = htons(http_server_port(rig->server))};
     assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);

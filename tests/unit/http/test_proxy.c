@@ -17,9 +17,11 @@ static void test_forwarded(void **state)
         {GET(""), "client=127.0.0.1:"},
         {GET("X-Forwarded-For: 203.0.113.7\r\n"), "client=203.0.113.7:0 tls=0"},
         {GET("x-forwarded-for: 203.0.113.7:443\r\n"), "client=203.0.113.7:443 "},
-        {GET("X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n"), "client=203.0.113.7:"}, /* the client's own word is left out */
+        {GET("X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n"),
+         "client=203.0.113.7:"}, /* the client's own word is left out */
         {GET("X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.1.2.3,127.0.0.1\r\n"), "client=203.0.113.7:"},
-        {GET("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 10.1.1.1\r\n"), "client=203.0.113.7:"},
+        {GET("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 10.1.1.1\r\n"),
+         "client=203.0.113.7:"},
         {GET("X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n"), "client=10.0.0.1:"},
         {GET("X-Forwarded-For: nonsense, 10.0.0.2\r\n"), "client=10.0.0.2:"},
         {GET("X-Forwarded-For: unknown\r\n"), "client=127.0.0.1:"},
@@ -29,7 +31,8 @@ static void test_forwarded(void **state)
         {GET("X-Forwarded-For: ::ffff:203.0.113.9\r\n"), "client=203.0.113.9:"},
         {GET("X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n"), "client=203.0.113.7:0 tls=1"},
         {GET("Forwarded: for=203.0.113.7\r\n"), "client=203.0.113.7:"},
-        {GET("Forwarded: for=6.6.6.6;proto=https, For=\"203.0.113.7:80\" ; proto=http;by=10.0.0.1\r\n"), "client=203.0.113.7:80 tls=0"},
+        {GET("Forwarded: for=6.6.6.6;proto=https, For=\"203.0.113.7:80\" ; proto=http;by=10.0.0.1\r\n"),
+         "client=203.0.113.7:80 tls=0"},
         {GET("Forwarded: by=\"a,b;for=6.6.6.6\";for=\"[2001:db8::7]:4711\";proto=https, for=10.9.9.9\r\n"),
          "client=2001:db8::7:4711 tls=1"},
         {GET("Forwarded: for=_hidden\r\n"), "client=127.0.0.1:"},
@@ -120,22 +123,30 @@ static void test_proxy_protocol(void **state)
 static void test_proxy_v2(void **state)
 {
     (void)state;
-    static const char tcp4[] = V2_TCP4, tlv[] = V2 "\x21\x11\x00\x10\xcb\x00\x71\x07\x0a\x00\x00\x01\x15\xb3\x00\x50\x04\x00\x01x",
-        tcp6[] = V2 "\x21\x21\x00\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-                    "\x15\xb3\x00\x50",
-        local[] = V2 "\x20\x00\x00\x00", unix_socket[] = V2 "\x21\x31\x00\x02zz", version[] = V2 "\x31\x11\x00\x0c",
-        command[] = V2 "\x22\x11\x00\x0c", cut[] = V2 "\x21\x11\x00\x05zzzzz", huge[] = V2 "\x21\x11\xff\xff";
+    static const char tcp4[] = V2_TCP4,
+                      tlv[] = V2 "\x21\x11\x00\x10\xcb\x00\x71\x07\x0a\x00\x00\x01\x15\xb3\x00\x50\x04\x00\x01x",
+                      tcp6[] = V2 "\x21\x21\x00\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07"
+                                  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+                                  "\x15\xb3\x00\x50",
+                      local[] = V2 "\x20\x00\x00\x00", unix_socket[] = V2 "\x21\x31\x00\x02zz",
+                      version[] = V2 "\x31\x11\x00\x0c", command[] = V2 "\x22\x11\x00\x0c",
+                      cut[] = V2 "\x21\x11\x00\x05zzzzz", huge[] = V2 "\x21\x11\xff\xff";
     static const struct {
         const char *bytes;
         size_t len;
         enum http_proxy result;
         const char *client; /* NULL: not known */
     } rows[] = {
-        {tcp4, sizeof tcp4 - 1, HTTP_PROXY_OK, "203.0.113.7"}, {tlv, sizeof tlv - 1, HTTP_PROXY_OK, "203.0.113.7"},
-        {tcp6, sizeof tcp6 - 1, HTTP_PROXY_OK, "2001:db8::7"}, {local, sizeof local - 1, HTTP_PROXY_OK, NULL},
-        {unix_socket, sizeof unix_socket - 1, HTTP_PROXY_OK, NULL}, {version, sizeof version - 1, HTTP_PROXY_BAD, NULL},
-        {command, sizeof command - 1, HTTP_PROXY_BAD, NULL},   {cut, sizeof cut - 1, HTTP_PROXY_BAD, NULL},
-        {huge, sizeof huge - 1, HTTP_PROXY_BAD, NULL},         {tcp4, 0, HTTP_PROXY_MORE, NULL},
+        {tcp4, sizeof tcp4 - 1, HTTP_PROXY_OK, "203.0.113.7"},
+        {tlv, sizeof tlv - 1, HTTP_PROXY_OK, "203.0.113.7"},
+        {tcp6, sizeof tcp6 - 1, HTTP_PROXY_OK, "2001:db8::7"},
+        {local, sizeof local - 1, HTTP_PROXY_OK, NULL},
+        {unix_socket, sizeof unix_socket - 1, HTTP_PROXY_OK, NULL},
+        {version, sizeof version - 1, HTTP_PROXY_BAD, NULL},
+        {command, sizeof command - 1, HTTP_PROXY_BAD, NULL},
+        {cut, sizeof cut - 1, HTTP_PROXY_BAD, NULL},
+        {huge, sizeof huge - 1, HTTP_PROXY_BAD, NULL},
+        {tcp4, 0, HTTP_PROXY_MORE, NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_address client;
@@ -176,11 +187,20 @@ static void test_networks(void **state)
         const char *list, *address;
         bool in;
     } rows[] = {
-        {"10.0.0.0/8", "10.255.1.2", true},      {"10.0.0.0/8", "11.0.0.0", false},       {"10.0.0.0/9", "10.127.0.1", true},
-        {"10.0.0.0/9", "10.128.0.1", false},     {"10.1.2.3", "10.1.2.3", true},          {"10.1.2.3", "10.1.2.2", false},
-        {"0.0.0.0/0", "1.2.3.4", true},          {"0.0.0.0/0", "2001:db8::1", false},     {"::1", "::1", true},
-        {"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false}, {"", "::1", false},
-        {" ,10.0.0.0/8 , fd00::/8,", "fd12::1", true}, {"10.0.0.0/8", "::ffff:10.0.0.1", true},
+        {"10.0.0.0/8", "10.255.1.2", true},
+        {"10.0.0.0/8", "11.0.0.0", false},
+        {"10.0.0.0/9", "10.127.0.1", true},
+        {"10.0.0.0/9", "10.128.0.1", false},
+        {"10.1.2.3", "10.1.2.3", true},
+        {"10.1.2.3", "10.1.2.2", false},
+        {"0.0.0.0/0", "1.2.3.4", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
+        {"::1", "::1", true},
+        {"2001:db8::/33", "2001:db8:7fff::", true},
+        {"2001:db8::/33", "2001:db8:8000::", false},
+        {"", "::1", false},
+        {" ,10.0.0.0/8 , fd00::/8,", "fd12::1", true},
+        {"10.0.0.0/8", "::ffff:10.0.0.1", true},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_networks n;
@@ -190,7 +210,8 @@ static void test_networks(void **state)
         assert_true(http_address_parse(span_of(rows[i].address), &a));
         if (http_networks_have(&n, &a) != rows[i].in) fail_msg("%s in %s", rows[i].address, rows[i].list);
     }
-    static const char *const bad[] = {"x", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/", "10.0.0/8", "10.0.0.0 10.0.0.1"};
+    static const char *const bad[] = {"x",         "10.0.0.0/33", "10.0.0.0/-1",      "::/129",
+                                      "10.0.0.0/", "10.0.0/8",    "10.0.0.0 10.0.0.1"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct http_networks n;
         char why[256] = "";

@@ -33,8 +33,10 @@ static const char nul_in_header[] = "GET / HTTP/1.1\r\n" HOST "X: a\0b\r\n\r\n";
 static const char nul_in_name[] = "GET / HTTP/1.1\r\n" HOST "X\0Y: a\r\n\r\n";
 
 static const struct bad bad_requests[] = {
-    {"length and chunked", "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunked and length", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 0, 400, 0},
+    {"length and chunked",
+     "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 400, 0},
+    {"chunked and length",
+     "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 0, 400, 0},
     {"two lengths", "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 0, 400, 0},
     {"two equal lengths", "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 0, 400, 0},
     {"length list", "POST / HTTP/1.1\r\n" HOST "Content-Length: 5, 5\r\n\r\nhello", 0, 400, 0},
@@ -45,17 +47,27 @@ static const struct bad bad_requests[] = {
     {"length over 2^64", "POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551617\r\n\r\n", 0, 400, 413},
     {"10 GB length", "POST / HTTP/1.1\r\n" HOST "Content-Length: 10000000000\r\n\r\n", 0, 413, 0},
     {"unknown coding", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: rot13\r\n\r\nx", 0, 400, 501},
-    {"coding before chunked", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0, 400, 501},
-    {"coding after chunked", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 0, 400, 501},
-    {"chunked twice", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 400, 0},
+    {"coding before chunked", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0, 400,
+     501},
+    {"coding after chunked", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 0, 400,
+     501},
+    {"chunked twice",
+     "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 400, 0},
     {"chunked in 1.0", "POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunk overflow", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nx", 0, 400, 0},
-    {"chunk just too long", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx", 0, 400, 413},
-    {"chunk size with sign", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunk size empty", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunk size, bad line end", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\rXhello\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunk size, bare LF", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", 0, 400, 0},
-    {"chunk longer than said", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n", 0, 400, 0},
+    {"chunk overflow", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nx", 0, 400,
+     0},
+    {"chunk just too long", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx", 0,
+     400, 413},
+    {"chunk size with sign", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 0,
+     400, 0},
+    {"chunk size empty", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n", 0, 400,
+     0},
+    {"chunk size, bad line end", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\rXhello\r\n0\r\n\r\n",
+     0, 400, 0},
+    {"chunk size, bare LF", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", 0,
+     400, 0},
+    {"chunk longer than said", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n",
+     0, 400, 0},
     {"NUL in a value", nul_in_header, sizeof nul_in_header - 1, 400, 0},
     {"NUL in a name", nul_in_name, sizeof nul_in_name - 1, 400, 0},
     {"blank before the colon", "GET / HTTP/1.1\r\n" HOST "X-Y : z\r\n\r\n", 0, 400, 0},
@@ -89,7 +101,8 @@ static void expect_refused(const char *what, struct span request, int status, in
 {
     int fd = rig_connect(&rig);
     bool sent = true;
-    for (size_t at = 0; sent && at < request.len; at += step) sent = rig_send(fd, span_upto(span_from(request, at), step));
+    for (size_t at = 0; sent && at < request.len; at += step)
+        sent = rig_send(fd, span_upto(span_from(request, at), step));
     struct rig_reply r = rig_receive(fd, true);
     if (r.status != status && r.status != or_status) fail_msg("%s (step %zu): answered %d", what, step, r.status);
     if (!span_is(rig_reply_header(&r, "Connection"), "close")) fail_msg("%s: no Connection: close", what);
@@ -158,7 +171,8 @@ static void test_good_requests(void **state)
         {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello", "body=5 cut=0 headers=2"},
         {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", "body=0 "},
         {"POST /p HTTP/1.1\r\n" HOST "\r\n", "body=0 "},
-        {"PUT /p HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nT: u\r\n\r\n", "body=6 "},
+        {"PUT /p HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nT: u\r\n\r\n",
+         "body=6 "},
         {"PATCH /p HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "body=0 "},
         {"GET /u HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "path=/u"},
         {"POST /u HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi", "body=2 "},
@@ -233,7 +247,8 @@ static void test_head_and_empty(void **state)
 static void test_large_replies(void **state)
 {
     (void)state;
-    static const char *const requests[] = {"GET /owned?5000000 HTTP/1.1\r\n" HOST "\r\n", "GET /big?5000000 HTTP/1.1\r\n" HOST "\r\n"};
+    static const char *const requests[] = {"GET /owned?5000000 HTTP/1.1\r\n" HOST "\r\n",
+                                           "GET /big?5000000 HTTP/1.1\r\n" HOST "\r\n"};
     int fd = rig_connect(&rig);
     for (int i = 0; i < 4; i++) {
         assert_true(rig_send(fd, span_of(requests[i % 2])));
@@ -311,12 +326,11 @@ static void test_pipelining(void **state)
     buf_init(&many, 1024 * 1024);
     int fd = rig_connect(&rig);
     for (int i = 0; i < 500; i++) {
-        if (i % 3 == 0)
-            buf_addf(&many, "GET /n%d HTTP/1.1\r\n" HOST "\r\n", i);
-        else if (i % 3 == 1)
-            buf_addf(&many, "POST /n%d HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nGET ", i);
+        if (i % 3 == 0) buf_addf(&many, "GET /n%d HTTP/1.1\r\n" HOST "\r\n", i);
+        else if (i % 3 == 1) buf_addf(&many, "POST /n%d HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nGET ", i);
         else
-            buf_addf(&many, "POST /n%d HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\nGET \r\n0\r\n\r\n", i);
+            buf_addf(&many, "POST /n%d HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\nGET \r\n0\r\n\r\n",
+                     i);
     }
     assert_true(rig_send(fd, buf_span(&many)));
     for (int i = 0; i < 500; i++) {

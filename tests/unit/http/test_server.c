@@ -26,7 +26,8 @@ static void test_deferred(void **state)
     rig_start(&rig, &config);
     int fd = rig_connect(&rig);
     /* Four in one write: each one is handled only when the one before it is answered. */
-    assert_true(rig_send(fd, SPAN(DEFER "GET /now HTTP/1.1\r\n" HOST "\r\n" DEFER "GET /last HTTP/1.1\r\n" HOST "\r\n")));
+    assert_true(
+        rig_send(fd, SPAN(DEFER "GET /now HTTP/1.1\r\n" HOST "\r\n" DEFER "GET /last HTTP/1.1\r\n" HOST "\r\n")));
     rig_wait_tickets(&rig, 1);
     assert_false(rig_readable(fd, 50));
     assert_int_equal(rig_ticket_count(&rig), 1);
@@ -107,10 +108,8 @@ static void test_finish_many(void **state)
             assert_true(span_is(r.body, head ? "" : "done"));
             assert_int_equal(span_is(rig_reply_header(&r, "Connection"), "close"), closes);
             rig_reply_free(&r);
-            if (closes)
-                rig_expect_closed(fds[i]);
-            else
-                (void)close(fds[i]);
+            if (closes) rig_expect_closed(fds[i]);
+            else (void)close(fds[i]);
         }
     }
     rig_stop(&rig);
@@ -135,12 +134,9 @@ static void *crowd_finish(void *arg)
         bool over = crowd.over && n == 0;
         (void)pthread_mutex_unlock(&rig.lock);
         if (over) return NULL;
-        if (n == 1)
-            http_finish(batch[0], &reply_done);
-        else if (n > 1)
-            http_finish_many(batch, n, &reply_done);
-        else
-            (void)usleep(500);
+        if (n == 1) http_finish(batch[0], &reply_done);
+        else if (n > 1) http_finish_many(batch, n, &reply_done);
+        else (void)usleep(500);
     }
 }
 
@@ -322,7 +318,8 @@ static void test_drain(void **state)
     struct http_config config = rig_config(&rig);
     config.loops = 2;
     rig_start(&rig, &config);
-    int under_way = rig_connect(&rig), half = rig_connect(&rig), idle = rig_connect(&rig), port = http_server_port(rig.server);
+    int under_way = rig_connect(&rig), half = rig_connect(&rig), idle = rig_connect(&rig),
+        port = http_server_port(rig.server);
     rig_expect(idle, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     assert_true(rig_send(half, SPAN("GET /half HTTP/1.1\r\nHo")));
     assert_true(rig_send(under_way, SPAN(DEFER)));
@@ -331,7 +328,8 @@ static void test_drain(void **state)
     assert_int_equal(pthread_create(&thread, NULL, stopper, rig.server), 0);
     rig_expect_closed(idle);
     /* Nobody listens any more. */
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     int late = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(late, (struct sockaddr *)&to, sizeof to), -1);
     (void)close(late);
@@ -382,8 +380,9 @@ static void test_start_failures(void **state)
     config.listen = listen;
     assert_null(http_server_start(&config, why)); /* also with SO_REUSEPORT, also from the same user */
     assert_true(span_has(span_of(why), "in use"));
-    static const char *const bad[] = {"", "8600", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:8600", "[::1]", "[::1]:x",
-                                      "[127.0.0.1]:0", "a.example:80", "127.0.0.1:-1"};
+    static const char *const bad[] = {
+        "",      "8600",    "127.0.0.1",     "127.0.0.1:",   "127.0.0.1:70000", "::1:8600",
+        "[::1]", "[::1]:x", "[127.0.0.1]:0", "a.example:80", "127.0.0.1:-1"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         config.listen = bad[i];
         assert_null(http_server_start(&config, why));
@@ -415,8 +414,8 @@ static void test_loopback6(void **state)
     rig_expect(fd, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "client=127.0.0.1:");
     (void)close(fd);
     fd = socket(AF_INET6, SOCK_STREAM, 0);
-    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-                              .sin6_port = htons(http_server_port(rig.server))};
+    struct sockaddr_in6 to = {
+        .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons(http_server_port(rig.server))};
     struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof own) != 0) {
         print_message("no IPv6 here: ::1 was not tried\n");

@@ -18,9 +18,9 @@ static void test_query_decode(void **state)
         const char *in, *out;
         size_t len;
     } rows[] = {
-        {"", "", 0},           {"abc", "abc", 3},       {"a+b%20c", "a b c", 5},   {"%C3%a9", "\xc3\xa9", 2}, {"%", "%", 1},
-        {"%4", "%4", 2},       {"%zz%4g%", "%zz%4g%", 7}, {"%00x", "\0x", 2},      {"%2541", "%41", 3},       {"%2B+", "+ ", 2},
-        {"filters%5B%5D", "filters[]", 9},
+        {"", "", 0},         {"abc", "abc", 3}, {"a+b%20c", "a b c", 5},           {"%C3%a9", "\xc3\xa9", 2},
+        {"%", "%", 1},       {"%4", "%4", 2},   {"%zz%4g%", "%zz%4g%", 7},         {"%00x", "\0x", 2},
+        {"%2541", "%41", 3}, {"%2B+", "+ ", 2}, {"filters%5B%5D", "filters[]", 9},
     };
     struct arena arena;
     arena_init(&arena, 4096);
@@ -86,7 +86,14 @@ static void test_addresses(void **state)
         http_address_print_truncated(&a, text);
         assert_string_equal(text, rows[i].cut);
     }
-    static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "::g", "fe80::1%eth0", "a.example",
+    static const char *const bad[] = {"",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "256.1.1.1",
+                                      "1.2.3.4 ",
+                                      "::g",
+                                      "fe80::1%eth0",
+                                      "a.example",
                                       "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct http_address a;
@@ -216,8 +223,8 @@ static void test_bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_query_decode),    cmocka_unit_test(test_query_next), cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_framing),         cmocka_unit_test(test_inflate),    cmocka_unit_test(test_inflate_members),
+        cmocka_unit_test(test_query_decode), cmocka_unit_test(test_query_next), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_framing),      cmocka_unit_test(test_inflate),    cmocka_unit_test(test_inflate_members),
         cmocka_unit_test(test_bomb),
     };
     return cmocka_run_group_tests_name("http text", tests, NULL, NULL);

@@ -25,7 +25,8 @@ static void write_pair(long serial)
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
     assert_int_equal(X509_set_pubkey(cert, key), 1);
     X509_NAME *name = X509_get_subject_name(cert);
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0), 1);
+    assert_int_equal(
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0), 1);
     assert_int_equal(X509_set_issuer_name(cert, name), 1);
     assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
     FILE *f = fopen(cert_path, "w");
@@ -241,8 +242,12 @@ static void test_reload(void **state)
     client_close(&before);
     client_close(&after);
     client_close(&last);
-    struct http_config config = {.listen = "127.0.0.1:0", .loops = 1, .limits = http_limits_default(), .handler = rig_handler,
-                                 .tls_cert = cert_path, .tls_key = key_path};
+    struct http_config config = {.listen = "127.0.0.1:0",
+                                 .loops = 1,
+                                 .limits = http_limits_default(),
+                                 .handler = rig_handler,
+                                 .tls_cert = cert_path,
+                                 .tls_key = key_path};
     assert_null(http_server_start(&config, why));
     config.tls_key = NULL;
     assert_null(http_server_start(&config, why));
@@ -270,8 +275,10 @@ static void test_not_tls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_requests, start, stop), cmocka_unit_test_setup_teardown(test_large, start, stop),
-        cmocka_unit_test_setup_teardown(test_deferred, start, stop), cmocka_unit_test_setup_teardown(test_reload, start, stop),
+        cmocka_unit_test_setup_teardown(test_requests, start, stop),
+        cmocka_unit_test_setup_teardown(test_large, start, stop),
+        cmocka_unit_test_setup_teardown(test_deferred, start, stop),
+        cmocka_unit_test_setup_teardown(test_reload, start, stop),
         cmocka_unit_test_setup_teardown(test_not_tls, start, stop),
     };
     return cmocka_run_group_tests_name("http tls", tests, NULL, NULL);

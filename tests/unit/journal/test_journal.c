@@ -179,6 +179,22 @@ static void rig_turns(struct rig *r, size_t more)
     (void)pthread_mutex_unlock(&r->lock);
 }
 
+static int64_t rig_clock(struct rig *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    int64_t clock_ms = r->clock_ms;
+    (void)pthread_mutex_unlock(&r->lock);
+    return clock_ms;
+}
+
+static struct journal_position rig_end(struct rig *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    struct journal_position end = r->end;
+    (void)pthread_mutex_unlock(&r->lock);
+    return end;
+}
+
 struct replayed {
     uint32_t ids[IDS];
     int64_t received_ms[IDS];
@@ -249,7 +265,7 @@ static void test_order_and_replay(void **state)
     }
     rig_settle(r);
     rig_turns(r, 2);
-    struct journal_position middle = r->end;
+    struct journal_position middle = rig_end(r);
     for (uint32_t id = 501; id <= 600; id++) assert_int_equal(rig_append(r, id), ERR_NONE);
     rig_stop(r);
     assert_int_equal(r->synced, 600);
@@ -457,7 +473,8 @@ static void life(struct rig *r, uint32_t *id, struct journal_position *dropped)
         rig_settle(r);
         if (group != 5) continue;
         rig_turns(r, 2);
-        if (r->end.segment > 2) *dropped = (struct journal_position){r->end.segment - 1, 0};
+        uint64_t last = rig_end(r).segment;
+        if (last > 2) *dropped = (struct journal_position){last - 1, 0};
         enum err dropping = journal_drop_before(r->j, dropped->segment);
         assert_true(dropping == ERR_NONE || dropping == ERR_IO);
     }
@@ -558,10 +575,10 @@ static void test_down_and_up(void **state)
     assert_false(status.ready);
     assert_string_equal(status.reason, "the journal cannot be written");
     /* The failed batch may come back: no timer may run past it. */
-    int64_t stands = r->clock_ms;
+    int64_t stands = rig_clock(r);
     atomic_fetch_add(&r->now_ms, 5000);
     rig_turns(r, 20);
-    assert_int_equal(r->clock_ms, stands);
+    assert_int_equal(rig_clock(r), stands);
     (void)pthread_mutex_lock(&r->m->lock);
     r->m->fail_at = 0;
     (void)pthread_mutex_unlock(&r->m->lock);
@@ -569,7 +586,7 @@ static void test_down_and_up(void **state)
     rig_settle(r);
     assert_int_equal(r->fate[id], FATE_SYNCED);
     rig_turns(r, 3);
-    assert_int_equal(r->clock_ms, stands + 5000);
+    assert_int_equal(rig_clock(r), stands + 5000);
     journal_status(r->j, &status);
     assert_true(status.ready);
     assert_string_equal(status.reason, "");
@@ -649,12 +666,12 @@ static void test_clock_set_back(void **state)
     atomic_store(&r->now_ms, 997000);
     assert_int_equal(rig_append(r, 2), ERR_NONE);
     rig_turns(r, 2);
-    assert_int_equal(r->clock_ms, 1000000);
+    assert_int_equal(rig_clock(r), 1000000);
     atomic_store(&r->now_ms, 500000);
     rig_turns(r, 2);
     assert_int_equal(rig_append(r, 3), ERR_NONE);
     rig_turns(r, 2);
-    assert_int_equal(r->clock_ms, 500000);
+    assert_int_equal(rig_clock(r), 500000);
     rig_stop(r);
     memory_kill(r->m);
     assert_int_equal(rig_open(r), ERR_NONE);
@@ -691,9 +708,8 @@ static void test_real_files(void **state)
         assert_int_equal(rig_append(r, id), ERR_NONE);
         rig_settle(r);
     }
-    struct journal_position end;
     rig_turns(r, 2);
-    end = r->end;
+    struct journal_position end = rig_end(r);
     rig_stop(r);
     assert_int_equal(rig_open(r), ERR_NONE);
     assert_int_equal(rig_replay(r, BEGIN, got), ERR_NONE);

@@ -117,7 +117,7 @@ function options(width: number, props: () => ChartProps): uPlot.Options {
   const p = props(), text = colour('--muted'), line = colour('--grid'), font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const bars = uPlot.paths.bars!({ size: [0.9, 24], align: 1 });
   return {
-    width, height: p.height ?? 220, padding: [8, 8, 0, 0], legend: { show: false },
+    width, height: p.height ?? 220, padding: [8, 18, 0, 0], legend: { show: false },
     tzDate: s => (zone.get() === 'utc' ? uPlot.tzDate(new Date(s * 1000), 'Etc/UTC') : new Date(s * 1000)),
     scales: {
       x: { time: true },

@@ -32,7 +32,9 @@ export function Values({ page, dimension, pick, negate = false }: { page: Page; 
     free={text => ({ value: text, label: text, hint: 'as typed' })} />;
 }
 
-function Add({ page, close }: { page: Page; close: () => void }) {
+interface Editing { page: Page; filters: string[]; set: (filters: string[]) => void }
+
+function Add({ page, filters, set: keep, close }: Editing & { close: () => void }) {
   const [dimension, set] = useState(''), [not, negate] = useState(false);
   if (!dimension) return <Picker label="Dimension" options={dimensionOptions} pick={set} />;
   return (
@@ -42,8 +44,8 @@ function Add({ page, close }: { page: Page; close: () => void }) {
         <strong>{nameOf(dimension)}</strong>
         <label class="switch"><input type="checkbox" checked={not} onChange={e => negate(e.currentTarget.checked)} /> is not</label>
       </div>
-      <Values page={page} dimension={dimension} negate={not} pick={filter => {
-        if (!page.filters.includes(filter)) change({ f: [...page.filters, filter], page: null });
+      <Values page={{ ...page, filters }} dimension={dimension} negate={not} pick={filter => {
+        if (!filters.includes(filter)) keep([...filters, filter]);
         close();
       }} />
     </>
@@ -61,7 +63,7 @@ function readSets(): Sets {
   }
 }
 
-function Saved({ page, close }: { page: Page; close: () => void }) {
+function Saved({ filters: current, set: use, close }: Editing & { close: () => void }) {
   const [sets, set] = useState(readSets()), [name, type] = useState('');
   const keep = (next: Sets) => { localStorage.setItem(storeKey(), JSON.stringify(next)); set(next); };
   return (
@@ -69,7 +71,7 @@ function Saved({ page, close }: { page: Page; close: () => void }) {
       <ul>
         {Object.entries(sets).map(([key, filters]) => (
           <li>
-            <button type="button" class="saved-name" dir="auto" onClick={() => { change({ f: filters, page: null }); close(); }}>{key}
+            <button type="button" class="saved-name" dir="auto" onClick={() => { use(filters); close(); }}>{key}
               <span class="hint">{filters.length}</span></button>
             <button type="button" class="button quiet" aria-label={`Remove ${key}`}
               onClick={() => keep(Object.fromEntries(Object.entries(sets).filter(([k]) => k !== key)))}><Icon name="close" /></button>
@@ -77,8 +79,8 @@ function Saved({ page, close }: { page: Page; close: () => void }) {
         ))}
       </ul>
       {Object.keys(sets).length === 0 && <p class="note">No filter set is kept in this browser.</p>}
-      {page.filters.length > 0 && (
-        <form onSubmit={e => { e.preventDefault(); if (name.trim()) { keep({ ...sets, [name.trim()]: page.filters }); type(''); } }}>
+      {current.length > 0 && (
+        <form onSubmit={e => { e.preventDefault(); if (name.trim()) { keep({ ...sets, [name.trim()]: current }); type(''); } }}>
           <input type="text" aria-label="Name for these filters" placeholder="Name for these filters" maxLength={60} value={name}
             onInput={e => type(e.currentTarget.value)} />
           <button type="submit" class="button">Keep</button>
@@ -88,33 +90,47 @@ function Saved({ page, close }: { page: Page; close: () => void }) {
   );
 }
 
-export function FilterBar({ page }: { page: Page }) {
-  const without = (i: number) => change({ f: page.filters.filter((_, k) => k !== i), page: null });
-  const flip = (i: number) => change({ page: null, f: page.filters.map((text, k) => {
+export function Chips({ filters, set }: { filters: string[]; set: (filters: string[]) => void }) {
+  const flip = (i: number) => set(filters.map((text, k) => {
     if (k !== i) return text;
     const f = readFilter(text), flipped = { '': '!', '!': '', '+': '-', '-': '+' } as const;
     return writeFilter({ ...f, op: flipped[f.op] });
-  }) });
+  }));
   return (
-    <div class="filters" role="group" aria-label="Filters">
-      {page.filters.map((text, i) => {
+    <>
+      {filters.map((text, i) => {
         const f = readFilter(text), { is, value } = describe(f);
         return (
-          <span class={f.op === '!' || f.op === '-' ? 'chip not' : 'chip'}>
+          <span key={text} class={f.op === '!' || f.op === '-' ? 'chip not' : 'chip'}>
             <span class="chip-name">{nameOf(f.dimension)}</span>
             <button type="button" class="chip-is" title="Turn around" aria-label={`${nameOf(f.dimension)} ${is}: turn around`} onClick={() => flip(i)}>{is}</button>
             <bdi class="chip-value" title={value.slice(0, 500)}>{value}</bdi>
-            <button type="button" class="chip-x" aria-label={`Remove the filter ${nameOf(f.dimension)}`} onClick={() => without(i)}><Icon name="close" /></button>
+            <button type="button" class="chip-x" aria-label={`Remove the filter ${nameOf(f.dimension)}`} onClick={() => set(filters.filter((_, k) => k !== i))}><Icon name="close" /></button>
           </span>
         );
       })}
-      <Popover label="Add a filter" class="button quiet" button={<><Icon name="plus" /><span>Filter</span></>}>
-        {close => <Add page={page} close={close} />}
-      </Popover>
+    </>
+  );
+}
+
+export function AddFilter(props: Editing) {
+  return (
+    <Popover label="Add a filter" class="button quiet" button={<><Icon name="plus" /><span>Filter</span></>}>
+      {close => <Add {...props} close={close} />}
+    </Popover>
+  );
+}
+
+export function FilterBar({ page }: { page: Page }) {
+  const editing: Editing = { page, filters: page.filters, set: filters => change({ f: filters, page: null }) };
+  return (
+    <div class="filters" role="group" aria-label="Filters">
+      <Chips filters={page.filters} set={editing.set} />
+      <AddFilter {...editing} />
       <Popover label="Saved filter sets" class="button quiet" button={<><Icon name="filter" /><span>Saved</span></>}>
-        {close => <Saved page={page} close={close} />}
+        {close => <Saved {...editing} close={close} />}
       </Popover>
-      {page.filters.length > 1 && <button type="button" class="button quiet" onClick={() => change({ f: null, page: null })}>Clear all</button>}
+      {page.filters.length > 1 && <button type="button" class="button quiet" onClick={() => editing.set([])}>Clear all</button>}
     </div>
   );
 }

@@ -13,9 +13,10 @@ import { Link } from './Link';
 import { TimeRange } from './TimeRange';
 
 export interface Entry { path: string; name: string; icon: IconName; scoped: boolean; filtered: boolean; part: string }
+// /metrics is taken: it is the server's own, for Prometheus.
 export const ENTRIES: readonly Entry[] = [
   { path: '/', name: 'Overview', icon: 'overview', scoped: true, filtered: true, part: 'Analyse' },
-  { path: '/metrics', name: 'Metrics', icon: 'metrics', scoped: true, filtered: true, part: 'Analyse' },
+  { path: '/explore', name: 'Metrics', icon: 'metrics', scoped: true, filtered: true, part: 'Analyse' },
   { path: '/compare', name: 'Compare', icon: 'compare', scoped: true, filtered: true, part: 'Analyse' },
   { path: '/views', name: 'Views', icon: 'views', scoped: true, filtered: true, part: 'Analyse' },
   { path: '/errors', name: 'Errors', icon: 'errors', scoped: true, filtered: true, part: 'Analyse' },

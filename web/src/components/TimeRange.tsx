@@ -8,14 +8,14 @@ import { fixedRange, fromInput, PRESETS, toInput, zone } from '../lib/time';
 import { Icon } from './Icon';
 import { Popover } from './Popover';
 
-function Custom({ page, close }: { page: Page; close: () => void }) {
+function Custom({ page, set: choose, close }: { page: Page; set: (text: string) => void; close: () => void }) {
   const [from, setFrom] = useState(toInput(page.span.start)), [to, setTo] = useState(toInput(page.span.end));
   const [wrong, say] = useState('');
   const submit = (e: Event) => {
     e.preventDefault();
     const start = fromInput(from), end = fromInput(to);
     if (!(start < end)) return say('The end has to come after the start.');
-    change({ t: fixedRange(start, end).text, page: null });
+    choose(fixedRange(start, end).text);
     close();
   };
   return (
@@ -28,24 +28,28 @@ function Custom({ page, close }: { page: Page; close: () => void }) {
   );
 }
 
+export function Ranges({ page, set, close }: { page: Page; set: (text: string) => void; close: () => void }) {
+  return (
+    <div class="ranges">
+      <div class="presets">
+        {PRESETS.map(([text, label]) => (
+          <button type="button" class="preset" aria-pressed={page.range.text === text} onClick={() => { set(text); close(); }}>{label}</button>
+        ))}
+      </div>
+      <Custom page={page} set={set} close={close} />
+    </div>
+  );
+}
+
 export function TimeRange({ page }: { page: Page }) {
   const inZone = useStore(zone);
   return (
     <div class="time-range">
-      <Popover label="Time range" align="right" button={<><Icon name="clock" /><span>{page.range.label}</span></>}>
-        {close => (
-          <div class="ranges">
-            <div class="presets">
-              {PRESETS.map(([text, label]) => (
-                <button type="button" class="preset" aria-pressed={page.range.text === text} onClick={() => { change({ t: text, page: null }); close(); }}>{label}</button>
-              ))}
-            </div>
-            <Custom page={page} close={close} />
-          </div>
-        )}
+      <Popover label={`Time range: ${page.range.label}`} align="right" button={<><Icon name="clock" /><span>{page.range.label}</span></>}>
+        {close => <Ranges page={page} set={t => change({ t, page: null })} close={close} />}
       </Popover>
-      <button type="button" class="button" aria-label={`Times are shown in ${inZone === 'utc' ? 'UTC' : 'your time zone'}: change`} title="Time zone"
-        onClick={() => zone.set(inZone === 'utc' ? 'local' : 'utc')}>{inZone === 'utc' ? 'UTC' : 'Local'}</button>
+      <button type="button" class="button" title="Time zone" onClick={() => zone.set(inZone === 'utc' ? 'local' : 'utc')}>
+        <span class="sr">Times in </span>{inZone === 'utc' ? 'UTC' : 'Local'}<span class="sr"> time: change</span></button>
       <button type="button" class="button" aria-label="Load again" title="Load again" onClick={forget}><Icon name="refresh" /></button>
     </div>
   );

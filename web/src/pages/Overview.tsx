@@ -39,7 +39,7 @@ function Tile({ h, page, now, before, scored }: { h: Headline; page: Page; now?:
   return (
     <div class={scored ? 'tile score' : 'tile'} data-metric={h.id}>
       <div class="tile-head">
-        <Link href={hrefTo('/metrics', { id: h.id })} class="tile-name">{name}</Link>
+        <Link href={hrefTo('/explore', { id: h.id })} class="tile-name">{name}</Link>
         <RequestButton of={name} requests={[{ label: 'This period', ask: comparison(page), pick },
           { label: 'The period before', ask: comparison({ ...page, range: previous(page.span) }), pick }]} />
       </div>
