@@ -67,7 +67,7 @@ static void inner_sql(struct buf *sql, const struct store *store, const struct q
     buf_init(&where, SQL_BYTES_MAX);
     if (m->kind == METRIC_VIEWERS) buf_addf(&columns, "assumeNotNull(%s) AS v", m->a);
     else if (m->kind == METRIC_RATIO) buf_addf(&columns, "assumeNotNull(toFloat64(%s) / %s) AS v", m->a, m->b);
-    else buf_addf(&columns, "assumeNotNull(toFloat64(%s)) AS v", m->a);
+    else buf_addf(&columns, "assumeNotNull(%s) AS v", m->a); /* its own type: sorting integers is faster */
     if (aggregate_needs_ratio(question))
         buf_addf(&columns, ", assumeNotNull(toFloat64(%s)) AS a, assumeNotNull(toFloat64(%s)) AS b", m->a, m->b);
     buf_addf(&columns, ", toInt64(ifNull(watch_time, 0)) AS w, ifNull(view_playing_time, 0) AS p%s", extra);
@@ -225,8 +225,8 @@ void segments_rank(const struct question *question, const struct answer *overall
 }
 
 /* "SELECT toUInt8(kind), <field>, n, value, watch, playing FROM (...GROUP BY g)"; kind UINT8_MAX is the overall row. */
-static void segments_sql(struct buf *sql, const struct store *store, const struct question *question, const struct dimension *by,
-                         unsigned kind, bool skip_null)
+static void segments_sql(struct buf *sql, const struct store *store, const struct question *question,
+                         const struct dimension *by, unsigned kind, bool skip_null, const char *modifier)
 {
     struct buf extra, not_null;
     buf_init(&extra, SQL_BYTES_MAX);
@@ -240,7 +240,7 @@ static void segments_sql(struct buf *sql, const struct store *store, const struc
     question_aggregate(sql, store, question->metric, question->measure);
     buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
     inner_sql(sql, store, question, extra.ptr, not_null.ptr ? not_null.ptr : "");
-    buf_adds(sql, " GROUP BY g)");
+    buf_addf(sql, " GROUP BY g%s)", modifier);
     buf_free(&extra);
     buf_free(&not_null);
 }
@@ -318,9 +318,25 @@ static enum err segments_run(struct query *q, const struct question *question, s
 void query_breakdown_sql(struct buf *sql, const struct store *store, const struct question *question,
                          const struct dimension *by)
 {
-    segments_sql(sql, store, question, by, 0, false);
-    buf_adds(sql, " UNION ALL ");
-    overall_sql(sql, store, question);
+    segments_sql(sql, store, question, by, 0, false, " WITH ROLLUP");
+}
+
+/* WITH ROLLUP adds the row of everything, with the default value as its field: of the rows with that field it is the one
+ * with the most views. When the default is a segment of its own and holds every view, both rows say the same. */
+static void rollup_take(const struct question *question, const struct dimension *by, struct segment *rows, size_t *n,
+                        struct answer *overall)
+{
+    struct span empty = by->type == DIMENSION_TRACE ? SPAN("[]") : by->type == DIMENSION_BOOL ? SPAN("false")
+                                                                                          : (struct span){NULL, 0};
+    size_t at = *n;
+    for (size_t i = 0; i < *n; i++) {
+        bool is_default = empty.ptr ? span_eq(rows[i].field, empty) : rows[i].field.ptr == NULL;
+        if (is_default && (at == *n || rows[i].answer.views > rows[at].answer.views)) at = i;
+    }
+    *overall = at < *n ? rows[at].answer : answer_of(question, 0, 0);
+    if (at == *n) return;
+    rows[at] = rows[*n - 1];
+    --*n;
 }
 
 enum err query_breakdown(struct query *q, const struct question *question, const struct dimension *by,
@@ -329,7 +345,11 @@ enum err query_breakdown(struct query *q, const struct question *question, const
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
     query_breakdown_sql(&sql, q->store, question, by);
-    return segments_run(q, question, &sql, &by, out, count, overall);
+    enum err e = segments_run(q, question, &sql, &by, out, count, overall);
+    if (e != ERR_NONE) return e;
+    rollup_take(question, by, *out, count, overall);
+    segments_rank(question, overall, *out, *count);
+    return e;
 }
 
 enum err query_insights(struct query *q, const struct question *question, struct segment **out, size_t *count)
@@ -342,7 +362,7 @@ enum err query_insights(struct query *q, const struct question *question, struct
         const struct dimension *d = dimension_at(i);
         if (!d->insights) continue;
         BUG_IF(n == UINT8_MAX);
-        segments_sql(&sql, q->store, question, d, n, true);
+        segments_sql(&sql, q->store, question, d, n, true, "");
         buf_adds(&sql, " UNION ALL ");
         by[n++] = d;
     }

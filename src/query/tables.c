@@ -20,9 +20,17 @@ static const struct {
 #undef ALIAS
 };
 
+/* The SQL of a dimension's value: booleans are never null (view_dropped is while a view is pending; then it is false). */
+#define COLUMN_TEXT(column) column
+#define COLUMN_NUMBER(column) column
+#define COLUMN_FPS(column) column
+#define COLUMN_TRACE(column) column
+#define COLUMN_NBOOL(column) column
+#define COLUMN_BOOL(column) "ifNull(" column ", 0)"
+
 static const struct dimension dimensions[] = {
 #define DIMENSION(id, column, type, list, uses, insights)                                                              \
-    {#id, #column, DIMENSION_##type, DIMENSION_##list, DIMENSION_##uses, insights},
+    {#id, COLUMN_##type(#column), DIMENSION_##type, DIMENSION_##list, DIMENSION_##uses, insights},
 #include "query/dimensions.def"
 #undef DIMENSION
 };

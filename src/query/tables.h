@@ -39,7 +39,7 @@ enum dimension_list { DIMENSION_BASIC, DIMENSION_ADVANCED, DIMENSION_UNLISTED };
 enum dimension_uses { DIMENSION_ANY, DIMENSION_BREAKDOWN, DIMENSION_OWN };
 
 struct dimension {
-    const char *id, *column;
+    const char *id, *column; /* column: SQL of the value */
     enum dimension_type type;
     enum dimension_list list;
     enum dimension_uses uses;

@@ -255,24 +255,39 @@ static void test_connection_limits(void **state)
 {
     (void)state;
     struct http_config config = rig_config(&rig);
-    config.limits.connections_per_address_max = 3;
     config.limits.connections_max = 5;
     rig_start(&rig, &config);
-    int fds[6];
-    for (unsigned i = 0; i < 5; i++) { /* 3 of one, 2 of another */
-        fds[i] = rig_connect_from(&rig, i < 3 ? 2 : 3);
+    int fds[5];
+    for (unsigned i = 0; i < 5; i++) {
+        fds[i] = rig_connect_from(&rig, 2 + i);
         rig_expect(fds[i], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     }
-    rig_expect_closed(rig_connect_from(&rig, 4)); /* the server is full */
+    rig_expect_closed(rig_connect_from(&rig, 9));
     (void)close(fds[4]);
-    fds[4] = connect_soon(4);
-    (void)close(fds[3]);
-    fds[3] = connect_soon(5);
-    (void)close(fds[3]);
-    fds[3] = -1;
-    rig_expect_closed(rig_connect_from(&rig, 2)); /* this address is full */
-    fds[3] = connect_soon(6);                     /* the server is not */
+    fds[4] = connect_soon(9);
     for (int i = 0; i < 5; i++) (void)close(fds[i]);
+    rig_stop(&rig);
+}
+
+static void test_address_limit(void **state)
+{
+    (void)state;
+    struct http_config config = rig_config(&rig);
+    config.loops = 2;
+    config.limits.connections_per_address_max = 3;
+    rig_start(&rig, &config);
+    int fds[3];
+    for (unsigned i = 0; i < 3; i++) {
+        fds[i] = rig_connect_from(&rig, 2);
+        rig_expect(fds[i], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
+    }
+    rig_expect_closed(rig_connect_from(&rig, 2));
+    int other = rig_connect_from(&rig, 3);
+    rig_expect(other, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
+    (void)close(fds[2]);
+    fds[2] = connect_soon(2);
+    for (int i = 0; i < 3; i++) (void)close(fds[i]);
+    (void)close(other);
     rig_stop(&rig);
 }
 
@@ -437,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_client_does_not_read),
         cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_address_limit),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_ticket_outlives_server),

@@ -196,10 +196,10 @@ export function Chart(props: ChartProps) {
     onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })} />;
 }
 
-export function Legend({ lines }: { lines: { label: string; colour: string; dash?: boolean }[] }) {
+export function Legend({ lines }: { lines: { label: string; colour: string; dash?: boolean; block?: boolean }[] }) {
   return (
     <ul class="legend">
-      {lines.map(l => <li><span class={l.dash ? 'key dash' : 'key'} style={{ '--key': `var(${l.colour})` }} /><span dir="auto">{l.label}</span></li>)}
+      {lines.map(l => <li><span class={l.block ? 'key block' : l.dash ? 'key dash' : 'key'} style={{ '--key': `var(${l.colour})` }} /><span dir="auto">{l.label}</span></li>)}
     </ul>
   );
 }
