@@ -32,8 +32,9 @@ enum {
     HTTP_BODY_KEPT_BYTES = 16 * 1024, /* a larger body buffer is given back after its request */
     HTTP_OUT_KEPT_BYTES = 64 * 1024,
     HTTP_ARENA_BYTES_MAX = 64 * 1024 * 1024,
-    HTTP_LINGER_MS = 2000,     /* after an error reply: reading on, so that the client gets to see it */
-    HTTP_DRAIN_GRACE_MS = 100, /* idle connections are closed this long after a stop began */
+    HTTP_LINGER_MS = 2000, /* after an error reply: reading on, so that the client gets to see it */
+    HTTP_DRAIN_TICK_MS = 20,
+    HTTP_DRAIN_GRACE_TICKS = 5, /* idle connections are closed so long after a stop began */
     HTTP_EXCHANGE_MAGIC = 0x48747865,
     HTTP_CONNECTION_MAGIC = 0x4874636e,
 };
@@ -124,6 +125,7 @@ struct http_loop {
     size_t free_connection_count;
     uint64_t requests;       /* not yet added to the counter */
     uint64_t drain_began_ms; /* 0: not draining, as far as the loop noticed */
+    unsigned drain_ticks;
     char date[32];
     uint64_t date_ms; /* of the loop's clock */
     char read[HTTP_READ_BYTES], plain[HTTP_PLAIN_BYTES];

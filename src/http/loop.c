@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TICK_MS_MAX = 1000, TICK_MS_MIN = 20, DRAIN_TICK_MS = 20, DATE_MS = 500, LISTEN_BACKLOG = 4096 };
+enum { TICK_MS_MAX = 1000, TICK_MS_MIN = 20, DATE_MS = 500, LISTEN_BACKLOG = 4096 };
 
 const char *http_loop_date(struct http_loop *loop)
 {
@@ -71,11 +71,12 @@ static void loop_drain_begin(struct http_loop *loop)
 static void loop_drain(struct http_loop *loop, uint64_t now)
 {
     uint64_t passed = now - loop->drain_began_ms;
+    loop->drain_ticks++; /* counted, not timed: between two ticks every socket was looked at */
     bool over = passed >= (uint64_t)loop->server->drain_ms;
     for (struct http_connection *c = loop->connections, *next; c; c = next) {
         next = c->next;
         bool idle = c->phase == HTTP_P_IDLE || c->phase == HTTP_P_START || c->phase == HTTP_P_LINGER;
-        if (over || (idle && passed >= HTTP_DRAIN_GRACE_MS)) http_connection_close(c);
+        if (over || (idle && loop->drain_ticks > HTTP_DRAIN_GRACE_TICKS)) http_connection_close(c);
     }
     if (loop->connection_count > 0) return;
     if (loop->tickets > 0 && !over) return;
@@ -100,7 +101,7 @@ static void on_wake(uv_async_t *wake)
     http_reply_take_finished(loop);
     if (!atomic_load(&loop->draining) || loop->drain_began_ms) return;
     loop_drain_begin(loop);
-    (void)uv_timer_start(&loop->tick, on_tick, DRAIN_TICK_MS, DRAIN_TICK_MS);
+    (void)uv_timer_start(&loop->tick, on_tick, HTTP_DRAIN_TICK_MS, HTTP_DRAIN_TICK_MS);
 }
 
 static void on_connection(uv_stream_t *listener, int status)

@@ -182,8 +182,7 @@ const char *filters_restrict(struct filters *f, struct span element, struct aren
     return bad;
 }
 
-/* The condition of one element, negation included; never null. */
-static void filter_sql(const struct filter *f, struct buf *sql)
+void filter_sql(const struct filter *f, struct buf *sql)
 {
     const char *column = f->dimension->column;
     bool negative = f->op == FILTER_IS_NOT || f->op == FILTER_NOT_EMPTY || f->op == FILTER_HAS_NOT;

@@ -56,6 +56,8 @@ const char *filters_add(struct filters *f, struct span element, struct arena *ar
  * token's own filter. */
 const char *filters_restrict(struct filters *f, struct span element, struct arena *arena) MUST_USE;
 
+/* The condition of one filter alone, negation included; never null. */
+void filter_sql(const struct filter *f, struct buf *sql);
 /* Appends " AND (...)" for everything. */
 void filters_sql(const struct filters *f, struct buf *sql);
 /* The view's own value of a metric: a nullable double. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rows on their way into one partition: encoded bytes, and of each row what has to be known to look it up, to leave it out
- * or to move it to another batch. Not thread-safe. */
+ * Rows on their way into one partition: encoded bytes, and of each row what has to be known to look it up, to leave it
+ * out or to move it to another batch. Not thread-safe. */
 #ifndef FF_STORE_BATCH_H
 #define FF_STORE_BATCH_H
 

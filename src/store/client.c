@@ -34,8 +34,8 @@ struct exchange {
     store_sink *sink;
     void *sink_ctx;
     const atomic_bool *abandon; /* may be NULL */
-    struct buf refusal; /* the body of an answer that is not 200 */
-    int code;           /* of the header */
+    struct buf refusal;         /* the body of an answer that is not 200 */
+    int code;                   /* of the header */
     bool sink_ended;
 };
 
@@ -45,7 +45,7 @@ void store_settings_add(struct store_settings *s, const char *name, const char *
     s->items[s->count++] = (struct store_setting){name, value};
 }
 
-/* -- opening --------------------------------------------------------------------------------------------------------- */
+/* -- opening -------------------------------------------------------------------------------------------------- */
 
 static bool client_header(struct store_client *c, const char *name, const char *value)
 {
@@ -72,7 +72,8 @@ static const char *client_url_parts(struct store_client *c, CURLU *u, const char
     if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK) return "it is not http://[USER:PASSWORD@]HOST[:PORT]";
     char *scheme = url_part(u, CURLUPART_SCHEME, 0), *query = url_part(u, CURLUPART_QUERY, 0);
     const char *bad = NULL;
-    if (scheme == NULL || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) bad = "it has to begin with http:// or https://";
+    if (scheme == NULL || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        bad = "it has to begin with http:// or https://";
     else if (query) bad = "it may not have a query";
     curl_free(scheme);
     curl_free(query);
@@ -195,7 +196,7 @@ void store_client_free(struct store_client *c)
     curl_global_cleanup();
 }
 
-/* -- handles --------------------------------------------------------------------------------------------------------- */
+/* -- handles -------------------------------------------------------------------------------------------------- */
 
 static CURL *handle_take(struct store_client *c)
 {
@@ -229,7 +230,7 @@ static void handle_return(struct store_client *c, CURL *h)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* -- one exchange ---------------------------------------------------------------------------------------------------- */
+/* -- one exchange --------------------------------------------------------------------------------------------- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
@@ -345,13 +346,18 @@ static int code_of_text(struct span text)
     ptrdiff_t at = span_find_span(text, lead);
     int64_t code = 0;
     if (at < 0) return 0;
-    for (struct span s = span_from(text, (size_t)at + lead.len); s.len && *s.ptr >= '0' && *s.ptr <= '9' && code < 1000000;
-         s = span_from(s, 1))
+    for (struct span s = span_from(text, (size_t)at + lead.len);
+         s.len && *s.ptr >= '0' && *s.ptr <= '9' && code < 1000000; s = span_from(s, 1))
         code = code * 10 + (*s.ptr - '0');
     return (int)code;
 }
 
-enum { CODE_TIMEOUT_EXCEEDED = 159, CODE_TOO_MANY_QUERIES = 202, CODE_NO_FREE_CONNECTION = 203, CODE_SOCKET_TIMEOUT = 209 };
+enum {
+    CODE_TIMEOUT_EXCEEDED = 159,
+    CODE_TOO_MANY_QUERIES = 202,
+    CODE_NO_FREE_CONNECTION = 203,
+    CODE_SOCKET_TIMEOUT = 209
+};
 
 static enum err refusal_kind(int status, int code)
 {
@@ -408,13 +414,15 @@ struct request {
 static enum err client_run(struct store_client *c, const struct request *r, struct store_error *error)
 {
     *error = (struct store_error){0};
-    struct exchange x = {.client = c, .curl = handle_take(c), .sink = r->sink, .sink_ctx = r->sink_ctx,
-                         .abandon = r->abandon};
+    struct exchange x = {
+        .client = c, .curl = handle_take(c), .sink = r->sink, .sink_ctx = r->sink_ctx, .abandon = r->abandon};
     if (x.curl == NULL || r->url->failed) {
         bool stopping = atomic_load(&c->stopping);
         error->kind = stopping ? ERR_CLOSED : ERR_FULL;
         error->unsent = true;
-        error_text(error, stopping ? SPAN("stopping") : r->url->failed ? SPAN("the statement is too long") : SPAN("too many questions at once"));
+        error_text(error, stopping         ? SPAN("stopping")
+                          : r->url->failed ? SPAN("the statement is too long")
+                                           : SPAN("too many questions at once"));
         if (x.curl) handle_return(c, x.curl);
         return error->kind;
     }
@@ -437,7 +445,7 @@ static enum err client_run(struct store_client *c, const struct request *r, stru
     return e;
 }
 
-/* -- statements ------------------------------------------------------------------------------------------------------ */
+/* -- statements ----------------------------------------------------------------------------------------------- */
 
 static void url_begin(struct buf *url, const struct store_client *c, const struct store_settings *settings)
 {
@@ -455,7 +463,11 @@ enum err store_query_to(struct store_client *c, struct span sql, const struct st
     url_add_param(&url, "default_format", span_of(format));
     /* Otherwise an error in the middle would come after status 200 and part of the result. */
     url_add_param(&url, "wait_end_of_query", SPAN("1"));
-    struct request r = {.url = &url, .body = &sql, .timeout_ms = timeout_ms, .sink = sink, .sink_ctx = ctx,
+    struct request r = {.url = &url,
+                        .body = &sql,
+                        .timeout_ms = timeout_ms,
+                        .sink = sink,
+                        .sink_ctx = ctx,
                         .abandon = settings->abandon};
     enum err e = client_run(c, &r, error);
     buf_free(&url);
@@ -490,7 +502,8 @@ enum err store_insert(struct store_client *c, struct span sql, const struct stor
     struct buf url;
     url_begin(&url, c, settings);
     url_add_param(&url, "query", sql);
-    struct request r = {.url = &url, .body = &data, .timeout_ms = timeout_ms, .once = true, .abandon = settings->abandon};
+    struct request r = {
+        .url = &url, .body = &data, .timeout_ms = timeout_ms, .once = true, .abandon = settings->abandon};
     enum err e = client_run(c, &r, error);
     buf_free(&url);
     return e;

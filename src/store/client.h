@@ -20,10 +20,11 @@ enum { STORE_ERROR_TEXT_BYTES = 1024, STORE_SETTINGS_MAX = 24 };
  *   ERR_CLOSED       the client is stopping */
 struct store_error {
     enum err kind;
-    int status; /* HTTP; 0: no answer */
-    int code;   /* ClickHouse's; 0: none */
-    bool unsent; /* certain that the store did not see the statement */
-    char text[STORE_ERROR_TEXT_BYTES]; /* one line, as the store wrote it (it may quote the statement); never credentials */
+    int status;                        /* HTTP; 0: no answer */
+    int code;                          /* ClickHouse's; 0: none */
+    bool unsent;                       /* certain that the store did not see the statement */
+    char text[STORE_ERROR_TEXT_BYTES]; /* one line, as the store wrote it (it may quote the statement); never
+                                          credentials */
 };
 
 /* name is ours; value is sent percent-encoded. */
@@ -60,8 +61,8 @@ enum err store_query(struct store_client *c, struct span sql, const struct store
  * the call returns ERR_NONE. */
 typedef bool store_sink(void *ctx, struct span piece);
 enum err store_query_to(struct store_client *c, struct span sql, const struct store_settings *settings,
-                        const char *format, int timeout_ms, store_sink *sink, void *ctx, struct store_error *error)
-    MUST_USE;
+                        const char *format, int timeout_ms, store_sink *sink, void *ctx,
+                        struct store_error *error) MUST_USE;
 /* sql is the INSERT with its FORMAT, sent in the URL; data is the body. Never sent twice by itself: on ERR_TIMEOUT and
  * ERR_UNAVAILABLE without error->unsent the outcome is unknown. */
 enum err store_insert(struct store_client *c, struct span sql, const struct store_settings *settings, struct span data,

@@ -8,9 +8,9 @@
 enum { DETECT_MS = 10000, DETECT_BYTES = 64 * 1024 };
 
 /* Settings that are sent only where they exist. since: the release that has it, for store_dialect_of. */
-#define DIALECT_SETTINGS(X)                                                                        \
-    X(dedup_token, "insert_deduplication_token", 22002)                                            \
-    X(async_insert, "async_insert", 21011)                                                         \
+#define DIALECT_SETTINGS(X)                                                                                            \
+    X(dedup_token, "insert_deduplication_token", 22002)                                                                \
+    X(async_insert, "async_insert", 21011)                                                                             \
     X(shared_snapshot, "enable_shared_storage_snapshot_in_query", 25006)
 
 static bool read_version(struct span text, unsigned *release)
@@ -55,7 +55,7 @@ enum err store_dialect_detect(struct store_client *client, struct store_dialect 
 #define X(flag, name, since) "'" name "', "
         DIALECT_SETTINGS(X)
 #undef X
-        "'')";
+            "'')";
     struct store_settings none = {0};
     struct buf rows;
     buf_init(&rows, DETECT_BYTES);
@@ -112,8 +112,8 @@ void store_dialect_percentile(struct buf *sql, const struct store_dialect *d, do
         buf_addf(sql, "quantileExactInclusive(%.17g)(%s)", q, column);
         return;
     }
-    /* The same digits from an array. It is written out without aliases, so that it can stand several times in one SELECT;
-     * ClickHouse calculates equal parts once. The last factor's index is cut to the array for q = 1. */
+    /* The same digits from an array. It is written out without aliases, so that it can stand several times in one
+     * SELECT; ClickHouse calculates equal parts once. The last factor's index is cut to the array for q = 1. */
     struct buf a;
     buf_init(&a, 1024 * 1024);
     buf_addf(&a, "arraySort(groupArray(%s))", column);
@@ -124,7 +124,8 @@ void store_dialect_percentile(struct buf *sql, const struct store_dialect *d, do
     const char *at = h.ptr ? h.ptr : "";
     buf_addf(sql,
              "if(count() = 0, nan, arrayElement(%s, toUInt32(floor(%s)) + 1) + (%s - floor(%s)) * "
-             "(arrayElement(%s, least(toUInt32(floor(%s)) + 2, toUInt32(length(%s)))) - arrayElement(%s, toUInt32(floor(%s)) + 1)))",
+             "(arrayElement(%s, least(toUInt32(floor(%s)) + 2, toUInt32(length(%s)))) - arrayElement(%s, "
+             "toUInt32(floor(%s)) + 1)))",
              v, at, at, at, v, at, v, v, at);
     if (a.failed || h.failed) sql->failed = true;
     buf_free(&a);

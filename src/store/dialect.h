@@ -21,12 +21,13 @@ struct store_dialect {
     bool low_cardinality_setting; /* allow_experimental_low_cardinality_type has to be switched on */
     bool dedup_token;             /* insert_deduplication_token */
     bool async_insert;            /* has to be switched off */
-    bool shared_snapshot;         /* a statement sees one state of a table, however often it names it; where it does not,
-                                   * see struct store's gate */
+    bool shared_snapshot; /* a statement sees one state of a table, however often it names it; where it does not,
+                           * see struct store's gate */
 };
 
 /* Asks the store which it is. */
-enum err store_dialect_detect(struct store_client *client, struct store_dialect *out, struct store_error *error) MUST_USE;
+enum err store_dialect_detect(struct store_client *client, struct store_dialect *out,
+                              struct store_error *error) MUST_USE;
 /* By version alone, settings included, as far as known: for tests. version as "26.7.2.1". */
 bool store_dialect_of(struct span version, struct store_dialect *out) MUST_USE;
 

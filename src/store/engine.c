@@ -62,7 +62,7 @@ enum err store_engine_start(struct store_engine *e, char why[256])
     (void)snprintf(threads, sizeof threads, "%u", e->options.threads);
     (void)snprintf(memory, sizeof memory, "%" PRIu64, e->options.memory_bytes);
     const char *args[ARGS_MAX] = {e->options.program, "--data", e->options.dir, "--socket", STORE_ENGINE_SOCKET,
-                                  "--parent-fd", "3"};
+                                  "--parent-fd",      "3"};
     size_t n = 7;
     if (e->options.threads) args[n++] = "--threads", args[n++] = threads;
     if (e->options.memory_bytes) args[n++] = "--max-memory", args[n++] = memory;

@@ -27,10 +27,10 @@ struct store {
     pthread_t keeper;
     atomic_bool stopping, suspect;
 
-    /* Where a statement does not see one state of a table (dialect.shared_snapshot): held for reading by statements, and
-     * for writing while rows go in that make pending ones obsolete, so that a view is neither missed nor counted twice;
-     * and while a partition is dropped, on which 18.16 and a statement that names the table twice wait for each other for
-     * ever. Both sides wait a bounded time only: after that an insert goes ahead, a drop is put off. */
+    /* Where a statement does not see one state of a table (dialect.shared_snapshot): held for reading by statements,
+     * and for writing while rows go in that make pending ones obsolete, so that a view is neither missed nor counted
+     * twice; and while a partition is dropped, on which 18.16 and a statement that names the table twice wait for each
+     * other for ever. Both sides wait a bounded time only: after that an insert goes ahead, a drop is put off. */
     pthread_rwlock_t gate;
 
     pthread_mutex_t lock; /* of everything below */
@@ -40,11 +40,11 @@ struct store {
     struct store_dialect dialect;
     uint64_t engine_restarts;
     int engine_pid;
-    uint64_t generation;        /* of all */
-    uint64_t generation_old;    /* of every day that is not listed */
-    struct store_day *days;     /* ascending, at most STORE_DAYS_MAX */
+    uint64_t generation;     /* of all */
+    uint64_t generation_old; /* of every day that is not listed */
+    struct store_day *days;  /* ascending, at most STORE_DAYS_MAX */
     size_t day_count, day_room;
-    int64_t pending_from_ms;    /* no pending row ends before; INT64_MAX: there is none */
+    int64_t pending_from_ms; /* no pending row ends before; INT64_MAX: there is none */
 };
 
 /* Before a pending row of that view_end is inserted. */
@@ -59,7 +59,8 @@ void store_gate_leave(struct store *s, bool held);
 /* A statement failed for want of a connection: the keeper looks. */
 void store_suspect(struct store *s);
 
-/* The condition of final rows that may have pending rows beside them, as SQL: "final = 1 AND had_pending = 1 AND ...". */
+/* The condition of final rows that may have pending rows beside them, as SQL: "final = 1 AND had_pending = 1 AND ...".
+ */
 void store_final_of_pending_sql(struct buf *sql, int64_t pending_from_ms);
 
 #endif

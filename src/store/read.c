@@ -6,8 +6,8 @@
 #include "store/internal.h"
 #include "store/schema.h"
 
-/* A view's end only grows with further events, but the clock correction of a later beacon can move it back, by as much as
- * a beacon may be late: a day. The hour is for the hours that pending partitions are cut at. */
+/* A view's end only grows with further events, but the clock correction of a later beacon can move it back, by as much
+ * as a beacon may be late: a day. The hour is for the hours that pending partitions are cut at. */
 #define END_MOVES_BACK_MS_MAX (STORE_DAY_MS + STORE_HOUR_MS)
 
 void store_pending_note(struct store *s, int64_t view_end_ms)

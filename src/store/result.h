@@ -33,7 +33,7 @@ static inline bool rb_null(struct bytes *in)
 {
     return bytes_u8(in) != 0;
 }
-struct span rb_nullable_text(struct bytes *in); /* Nullable(String): ptr NULL is null; "" has a ptr */
+struct span rb_nullable_text(struct bytes *in);       /* Nullable(String): ptr NULL is null; "" has a ptr */
 bool rb_nullable_i64(struct bytes *in, int64_t *out); /* Nullable(Int64): false is null, *out 0 */
 bool rb_nullable_f64(struct bytes *in, double *out);
 /* Array: the number of elements that follow; 0 and in->ok false when they cannot fit into what is left. */

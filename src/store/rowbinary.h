@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One view row as RowBinary, in the order of store_column_at. Nullable: a byte 1 for null, or 0 and the value. Texts: LEB128
- * length and bytes. Arrays: LEB128 length and elements. Numbers little-endian. LowCardinality changes nothing. */
+ * One view row as RowBinary, in the order of store_column_at. Nullable: a byte 1 for null, or 0 and the value. Texts:
+ * LEB128 length and bytes. Arrays: LEB128 length and elements. Numbers little-endian. LowCardinality changes nothing.
+ */
 #ifndef FF_STORE_ROWBINARY_H
 #define FF_STORE_ROWBINARY_H
 

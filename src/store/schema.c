@@ -73,7 +73,7 @@ void store_schema_insert_sql(struct buf *sql)
     buf_adds(sql, ") FORMAT RowBinary");
 }
 
-/* -- migrations ------------------------------------------------------------------------------------------------------ */
+/* -- migrations ----------------------------------------------------------------------------------------------- */
 
 struct migrating {
     struct store_client *client;
@@ -173,8 +173,8 @@ static enum err add_indexes(struct migrating *m)
     if (!m->dialect->skip_indexes) return ERR_NONE;
     struct buf rows;
     buf_init(&rows, SCHEMA_ROWS_BYTES);
-    enum err e = ask(m, "SELECT name FROM system.data_skipping_indices WHERE database = 'firstframe' AND table = 'views'",
-                     &rows);
+    enum err e = ask(
+        m, "SELECT name FROM system.data_skipping_indices WHERE database = 'firstframe' AND table = 'views'", &rows);
     for (size_t i = 0; i < COUNT(indexes) && e == ERR_NONE; i++) {
         if (has_index(buf_span(&rows), indexes[i].name)) continue;
         buf_addf(&m->detail, "%s%s", m->detail.len ? "," : "", indexes[i].name);
@@ -184,8 +184,8 @@ static enum err add_indexes(struct migrating *m)
     return e;
 }
 
-/* In order. Each may find its work done, wholly or in part. A repeated one runs at every connection, since what it has to do
- * is decided by columns.def, and is recorded whenever it did something. */
+/* In order. Each may find its work done, wholly or in part. A repeated one runs at every connection, since what it has
+ * to do is decided by columns.def, and is recorded whenever it did something. */
 static const struct migration {
     unsigned number;
     const char *name;
@@ -202,8 +202,9 @@ static enum err make_database(struct migrating *m)
     enum err e = define(m, m->dialect->atomic ? SPAN("CREATE DATABASE IF NOT EXISTS firstframe ENGINE = Atomic")
                                               : SPAN("CREATE DATABASE IF NOT EXISTS firstframe"));
     if (e != ERR_NONE) return e;
-    return define(m, SPAN("CREATE TABLE IF NOT EXISTS firstframe.migrations (number UInt32, name String, detail String, "
-                          "applied_at Int64) ENGINE = MergeTree ORDER BY number SETTINGS index_granularity = 8192"));
+    return define(m,
+                  SPAN("CREATE TABLE IF NOT EXISTS firstframe.migrations (number UInt32, name String, detail String, "
+                       "applied_at Int64) ENGINE = MergeTree ORDER BY number SETTINGS index_granularity = 8192"));
 }
 
 static enum err record(struct migrating *m, const struct migration *step)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The database firstframe and its table views, made from views/columns.def; and the numbered migrations.
  *
- * firstframe.views has one row a version of a view. Times are Int64 milliseconds, UTC. Partition: (final, day) for final
- * rows, (final, hour) for pending ones, both of view_end, by plain division so that no server's time zone matters. A
- * part's own range of view_end and final keeps questions away from what they do not concern.
- * Order: environment, then view_end, which is how every question selects. */
+ * firstframe.views has one row a version of a view. Times are Int64 milliseconds, UTC. Partition: (final, day) for
+ * final rows, (final, hour) for pending ones, both of view_end, by plain division so that no server's time zone
+ * matters. A part's own range of view_end and final keeps questions away from what they do not concern. Order:
+ * environment, then view_end, which is how every question selects. */
 #ifndef FF_STORE_SCHEMA_H
 #define FF_STORE_SCHEMA_H
 
@@ -15,7 +15,7 @@
 
 struct store_column {
     const char *name;
-    const char *type; /* understood by every version */
+    const char *type;  /* understood by every version */
     const char *codec; /* where there are codecs; "" for the default */
 };
 /* Every column of firstframe.views in the order of rowbinary.h. */

@@ -20,9 +20,9 @@
 #include "store/schema.h"
 
 enum {
-    PING_MS = 10000,        /* time-out of a ping */
-    LOOK_MS = 3000,         /* between pings while all is well */
-    STARTING_LOOK_MS = 25,  /* between pings while the engine starts */
+    PING_MS = 10000,       /* time-out of a ping */
+    LOOK_MS = 3000,        /* between pings while all is well */
+    STARTING_LOOK_MS = 25, /* between pings while the engine starts */
     RETRY_MS_MIN = 100,
     RETRY_MS_MAX = 5000,
     ENGINE_SILENT_MS_MAX = 60000, /* an engine that runs and does not answer for so long is killed and started anew */
@@ -57,7 +57,7 @@ static void wake(struct store *s)
     (void)put; /* full means that it will wake anyway */
 }
 
-/* -- state ----------------------------------------------------------------------------------------------------------- */
+/* -- state ---------------------------------------------------------------------------------------------------- */
 
 static void set_state(struct store *s, enum store_state state, const char *text)
 {
@@ -84,8 +84,8 @@ bool store_ready(const struct store *s)
 void store_status(const struct store *s, struct store_status *out)
 {
     lock(s);
-    *out = (struct store_status){.state = s->state, .embedded = s->embedded, .engine_restarts = s->engine_restarts,
-                                 .engine_pid = s->engine_pid};
+    *out = (struct store_status){
+        .state = s->state, .embedded = s->embedded, .engine_restarts = s->engine_restarts, .engine_pid = s->engine_pid};
     memcpy(out->version, s->dialect.version, sizeof out->version);
     memcpy(out->text, s->text, sizeof out->text);
     unlock(s);
@@ -129,7 +129,7 @@ void store_suspect(struct store *s)
     if (!atomic_exchange(&s->suspect, true)) wake(s);
 }
 
-/* -- the keeper ------------------------------------------------------------------------------------------------------ */
+/* -- the keeper ----------------------------------------------------------------------------------------------- */
 
 /* Waits for the engine's end, a wake-up, or the time. */
 static void keeper_wait(struct store *s, int ms)
@@ -162,8 +162,9 @@ static enum err keeper_pending(struct store *s, struct store_error *error)
     struct buf rows;
     buf_init(&rows, ROWS_BYTES);
     struct store_settings settings = {0};
-    enum err e = store_query(s->client, SPAN("SELECT toUInt64(count()), toInt64(min(view_end)) FROM firstframe.views WHERE final = 0"),
-                             &settings, "RowBinary", PING_MS, &rows, error);
+    enum err e = store_query(
+        s->client, SPAN("SELECT toUInt64(count()), toInt64(min(view_end)) FROM firstframe.views WHERE final = 0"),
+        &settings, "RowBinary", PING_MS, &rows, error);
     struct bytes in = bytes_of(buf_span(&rows));
     uint64_t n = rb_u64(&in);
     int64_t from_ms = rb_i64(&in);
@@ -293,7 +294,7 @@ static void *keeper_run(void *ctx)
     return NULL;
 }
 
-/* -- opening and stopping -------------------------------------------------------------------------------------------- */
+/* -- opening and stopping ------------------------------------------------------------------------------------- */
 
 static void store_free(struct store *s)
 {
@@ -330,8 +331,10 @@ static bool open_client(struct store *s, const struct store_options *o, char why
         (void)snprintf(why, 256, "%s: %s", o->engine_dir, strerror(errno));
         return false;
     }
-    struct store_engine_options e = {.program = copy(o->engine), .dir = copy(o->engine_dir),
-                                     .threads = o->engine_threads, .memory_bytes = o->engine_memory_bytes};
+    struct store_engine_options e = {.program = copy(o->engine),
+                                     .dir = copy(o->engine_dir),
+                                     .threads = o->engine_threads,
+                                     .memory_bytes = o->engine_memory_bytes};
     store_engine_init(&s->engine, &e);
     struct buf path;
     buf_init(&path, 65536);
@@ -385,7 +388,7 @@ void store_stop(struct store *s)
     store_free(s);
 }
 
-/* -- statements ------------------------------------------------------------------------------------------------------ */
+/* -- statements ----------------------------------------------------------------------------------------------- */
 
 static struct timespec gate_deadline(void)
 {

@@ -14,12 +14,12 @@
 enum { STORE_RESULT_BYTES_MAX = 256 * 1024 * 1024 };
 
 struct store_options {
-    const char *url;        /* a ClickHouse server; NULL: the embedded engine */
-    const char *engine;     /* embedded: the firstframe-engine program */
-    const char *engine_dir; /* embedded: its directory; made when missing, its parent must be there */
-    unsigned engine_threads; /* statements at once; 0: 4 */
+    const char *url;              /* a ClickHouse server; NULL: the embedded engine */
+    const char *engine;           /* embedded: the firstframe-engine program */
+    const char *engine_dir;       /* embedded: its directory; made when missing, its parent must be there */
+    unsigned engine_threads;      /* statements at once; 0: 4 */
     uint64_t engine_memory_bytes; /* 0: the engine's default, half of the machine */
-    int stop_ms;            /* how long the engine may take to close; 0: 20,000 */
+    int stop_ms;                  /* how long the engine may take to close; 0: 20,000 */
 };
 
 struct store;
@@ -35,7 +35,7 @@ struct store_status {
     char version[32]; /* "" before the first connection */
     char text[512];   /* what is the matter while it is not ready; never credentials */
     uint64_t engine_restarts;
-    int engine_pid;   /* 0: none runs */
+    int engine_pid; /* 0: none runs */
 };
 bool store_ready(const struct store *s);
 void store_status(const struct store *s, struct store_status *out);
@@ -43,9 +43,9 @@ void store_status(const struct store *s, struct store_status *out);
 bool store_wait_ready(const struct store *s, int timeout_ms);
 
 struct store_limits {
-    int timeout_ms;          /* 0: 30,000; the store gives up by itself at that time too */
-    uint64_t memory_bytes;   /* of the statement; 0: the store's own limit */
-    uint64_t rows_read_max;  /* 0: none */
+    int timeout_ms;         /* 0: 30,000; the store gives up by itself at that time too */
+    uint64_t memory_bytes;  /* of the statement; 0: the store's own limit */
+    uint64_t rows_read_max; /* 0: none */
 };
 /* A reading statement (it cannot write: readonly is set), result in RowBinary appended to out. A statement that fails
  * never leaves half a result with ERR_NONE. error may not be NULL; see client.h for the kinds. */
@@ -58,9 +58,10 @@ enum err store_select_to(struct store *s, struct span sql, const struct store_li
 /* A statement that changes something (ALTER, CREATE, INSERT ... SELECT). The caller bumps store_changed. */
 enum err store_execute(struct store *s, struct span sql, int timeout_ms, struct store_error *error) MUST_USE;
 
-/* -- what has changed, for caches and ETags ------------------------------------------------------------------------------ */
+/* -- what has changed, for caches and ETags ------------------------------------------------------------------- */
 
-/* Grows with every batch stored and every store_changed; starts from the wall clock, so that it differs between runs. */
+/* Grows with every batch stored and every store_changed; starts from the wall clock, so that it differs between runs.
+ */
 uint64_t store_generation(const struct store *s);
 /* The newest generation that concerns views whose view_end lies in [from_ms, to_ms), by whole UTC days. */
 uint64_t store_generation_between(const struct store *s, int64_t from_ms, int64_t to_ms);

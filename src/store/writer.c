@@ -14,9 +14,15 @@ enum { ROW_BYTES_MAX = 128 * 1024 * 1024, PARTITIONS_FEW = 8, AGE_FACTOR_MANY = 
 
 struct store_writer_options store_writer_defaults(void)
 {
-    return (struct store_writer_options){.shards = 1, .rows_max = 10000, .bytes_max = 16 * 1024 * 1024, .age_ms = 500,
-                                         .memory_bytes_max = 256 * 1024 * 1024, .insert_ms = 60000,
-                                         .retry_ms_min = 100, .retry_ms_max = 5000, .cleanup_ms = 120000};
+    return (struct store_writer_options){.shards = 1,
+                                         .rows_max = 10000,
+                                         .bytes_max = 16 * 1024 * 1024,
+                                         .age_ms = 500,
+                                         .memory_bytes_max = 256 * 1024 * 1024,
+                                         .insert_ms = 60000,
+                                         .retry_ms_min = 100,
+                                         .retry_ms_max = 5000,
+                                         .cleanup_ms = 120000};
 }
 
 static void lock(struct store_writer *w)
@@ -34,7 +40,7 @@ static struct timespec at_mono(int64_t us)
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = (us % 1000000) * 1000};
 }
 
-/* -- taking rows ----------------------------------------------------------------------------------------------------- */
+/* -- taking rows ---------------------------------------------------------------------------------------------- */
 
 static struct batch *open_batch(struct store_writer *w, bool final, int64_t partition)
 {
@@ -77,7 +83,10 @@ bool store_writer_row(struct store_writer *w, unsigned shard, const struct view_
         unlock(w);
         return true;
     }
-    struct batch_row r = {.id = row->id, .view_end_ms = row->view_end_ms, .version = row->version, .check = row->check,
+    struct batch_row r = {.id = row->id,
+                          .view_end_ms = row->view_end_ms,
+                          .version = row->version,
+                          .check = row->check,
                           .had_pending = row->had_pending};
     lock(w);
     /* A row larger than the whole bound goes when it is alone. */
@@ -100,7 +109,7 @@ void store_writer_barrier(struct store_writer *w, unsigned shard, uint64_t n)
     unlock(w);
 }
 
-/* -- waiting --------------------------------------------------------------------------------------------------------- */
+/* -- waiting -------------------------------------------------------------------------------------------------- */
 
 /* Rows below are stored, or were given up. */
 static uint64_t first_waiting(const struct store_writer *w)
@@ -153,7 +162,7 @@ void store_writer_status(struct store_writer *w, struct store_writer_status *out
     unlock(w);
 }
 
-/* -- the thread ------------------------------------------------------------------------------------------------------ */
+/* -- the thread ----------------------------------------------------------------------------------------------- */
 
 static int64_t due_us(const struct store_writer *w, const struct batch *b)
 {

@@ -6,11 +6,11 @@
  * rows or bytes_max bytes, when it is age_ms old, or when somebody waits for it. One thread sends batches.
  *
  * After an unclear outcome (time-out, lost connection, 5xx) the thread asks whether the batch's batch_id is there until
- * the store answers, and sends again only if it is not. While the store is away it tries for ever with back-off; the rows
- * are in the journal too. An insert refused because of its data is cut in halves until the row is found, which is logged
- * and counted (store_rows_refused_total): only for errors that name the data, and only after this writer has stored
- * something, since otherwise the fault lies not in a row.
- * Rows with check = true are looked up first, and left out when their view (final) or version (pending) is there.
+ * the store answers, and sends again only if it is not. While the store is away it tries for ever with back-off; the
+ * rows are in the journal too. An insert refused because of its data is cut in halves until the row is found, which is
+ * logged and counted (store_rows_refused_total): only for errors that name the data, and only after this writer has
+ * stored something, since otherwise the fault lies not in a row. Rows with check = true are looked up first, and left
+ * out when their view (final) or version (pending) is there.
  *
  * The same thread drops pending partitions all of whose views have become final. */
 #ifndef FF_STORE_WRITER_H
@@ -27,7 +27,7 @@ struct store_writer_options {
     size_t memory_bytes_max; /* of all rows not yet stored; default 256 MiB */
     int insert_ms;           /* time-out of an insert; default 60,000 */
     int retry_ms_min, retry_ms_max; /* back-off; default 100, 5,000 */
-    int cleanup_ms;          /* between clean-ups; default 120,000 */
+    int cleanup_ms;                 /* between clean-ups; default 120,000 */
 };
 struct store_writer_options store_writer_defaults(void);
 
@@ -47,9 +47,9 @@ void store_writer_barrier(struct store_writer *w, unsigned shard, uint64_t n);
 bool store_writer_wait_stored(struct store_writer *w, uint64_t n, int timeout_ms) MUST_USE;
 
 struct store_writer_status {
-    uint64_t rows_waiting, bytes_waiting; /* taken, not yet stored */
+    uint64_t rows_waiting, bytes_waiting;           /* taken, not yet stored */
     uint64_t rows_stored, rows_known, rows_refused; /* known: left out because they were there already */
-    int64_t oldest_ms; /* age of the oldest row that waits; 0: none */
+    int64_t oldest_ms;                              /* age of the oldest row that waits; 0: none */
 };
 void store_writer_status(struct store_writer *w, struct store_writer_status *out);
 

@@ -9,7 +9,7 @@
 #include "store/writer.h"
 
 struct writer_shard {
-    struct buf scratch; /* its own thread only */
+    struct buf scratch;   /* its own thread only */
     uint64_t barrier;     /* the last one met */
     uint64_t barrier_seq; /* the newest row of anybody at that time */
 };
@@ -23,8 +23,8 @@ struct store_writer {
 
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work, stored;
-    struct batch *batches;  /* all that are not being sent */
-    uint64_t current_seq; /* first row of the batch that is being sent; 0: none is */
+    struct batch *batches; /* all that are not being sent */
+    uint64_t current_seq;  /* first row of the batch that is being sent; 0: none is */
     struct mono_us current_opened;
     size_t batch_count, bytes, rows;
     uint64_t seq;       /* rows taken */
@@ -38,7 +38,8 @@ struct store_writer {
     struct mono_us cleaned;
 };
 
-/* Gets the batch into the store, or gives single rows of it up; frees it. false: abandoned, and it may be there or not. */
+/* Gets the batch into the store, or gives single rows of it up; frees it. false: abandoned, and it may be there or not.
+ */
 bool writer_send_take(struct store_writer *w, struct batch *b) MUST_USE;
 /* One round; failures are logged and wait for the next round. */
 void writer_clean(struct store_writer *w);

@@ -14,13 +14,13 @@ enum {
     ASK_MS = 30000,
     ASK_ROWS_BYTES = 16 * 1024 * 1024,
     ASK_SQL_BYTES = 4 * 1024 * 1024,
-    CHECK_IDS_MAX = 2000,   /* of one look-up */
-    REFUSED_TRIES_MAX = 3,  /* of the same data, before it is cut */
-    SETTLE_MS = 1000,       /* a server without deduplication gets to finish what it received */
+    CHECK_IDS_MAX = 2000,  /* of one look-up */
+    REFUSED_TRIES_MAX = 3, /* of the same data, before it is cut */
+    SETTLE_MS = 1000,      /* a server without deduplication gets to finish what it received */
 };
 
-/* A view seen again by a replay has the same end; one that came back after its id was forgotten ends later, but not by more
- * than a view can last with what may be late. */
+/* A view seen again by a replay has the same end; one that came back after its id was forgotten ends later, but not by
+ * more than a view can last with what may be late. */
 #define CHECK_AROUND_MS (9 * STORE_DAY_MS)
 
 enum err writer_ask(struct store_writer *w, struct span sql, struct buf *rows, struct store_error *error)
@@ -75,7 +75,7 @@ static uint64_t one_number(const struct buf *rows)
     return rb_u64(&in);
 }
 
-/* -- is it there? ---------------------------------------------------------------------------------------------------- */
+/* -- is it there? --------------------------------------------------------------------------------------------- */
 
 /* A server that does not know tokens could still be working on the insert, or have it unread in its socket. */
 static bool settle(struct store_writer *w, const struct batch *b, struct buf *rows)
@@ -111,7 +111,7 @@ static bool batch_is_there(struct store_writer *w, const struct batch *b, bool *
     return ok;
 }
 
-/* -- rows that may be there already ------------------------------------------------------------------------------------ */
+/* -- rows that may be there already --------------------------------------------------------------------------- */
 
 static int row_by_key(const void *x, const void *y)
 {
@@ -197,7 +197,7 @@ static bool leave_out_known(struct store_writer *w, struct batch *b)
     return ok;
 }
 
-/* -- sending --------------------------------------------------------------------------------------------------------- */
+/* -- sending -------------------------------------------------------------------------------------------------- */
 
 /* ClickHouse's codes for data that cannot be taken, whatever the state of the store. */
 static bool fault_is_in_data(const struct store_error *error)
@@ -304,7 +304,8 @@ static bool send_take(struct store_writer *w, struct batch *b, struct batch **de
     if (sent == SENT_STORED) {
         note_stored(w, b);
     } else if (sent == SENT_REFUSED && b->n > 1) {
-        ok = send_take(w, batch_part(b, 0, b->n / 2), deferred) && send_take(w, batch_part(b, b->n / 2, b->n), deferred);
+        ok =
+            send_take(w, batch_part(b, 0, b->n / 2), deferred) && send_take(w, batch_part(b, b->n / 2, b->n), deferred);
     } else if (sent == SENT_REFUSED && w->proved) {
         give_up(w, b, &error);
     } else if (sent == SENT_REFUSED) {

@@ -14,7 +14,12 @@ type Load = () => Promise<ComponentType>;
 const LATER: Record<string, Load> = {
   '/explore': () => import('./pages/Metrics').then(m => m.Metrics),
   '/views': () => import('./pages/Views').then(m => m.Views),
+  '/views/…': () => import('./pages/ViewDetail').then(m => m.ViewDetail),
   '/errors': () => import('./pages/Errors').then(m => m.Errors),
+  '/live': () => import('./pages/Places').then(m => m.Live),
+  '/alerts': () => import('./pages/Places').then(m => m.Alerts),
+  '/start': () => import('./pages/Start').then(m => m.Start),
+  '/settings': () => import('./pages/Settings').then(m => m.Settings),
 };
 const loaded = new Map<string, ComponentType>([['/', Overview]]);
 

@@ -46,7 +46,8 @@ static size_t read_literal(struct span sql, char quote, struct buf *out)
         }
         if (++i >= sql.len) return 0;
         if (sql.ptr[i] == 'x') {
-            int high = i + 1 < sql.len ? hex_of(sql.ptr[i + 1]) : -1, low = i + 2 < sql.len ? hex_of(sql.ptr[i + 2]) : -1;
+            int high = i + 1 < sql.len ? hex_of(sql.ptr[i + 1]) : -1,
+                low = i + 2 < sql.len ? hex_of(sql.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) return 0;
             buf_addc(out, (char)(high * 16 + low));
             i += 2;

@@ -21,15 +21,15 @@
 
 /* What happens to one insert. */
 enum fake_act {
-    FAKE_STORE,             /* as it should be */
-    FAKE_STORE_AND_CLOSE,   /* stored, but the answer is lost */
-    FAKE_STORE_AND_HANG,    /* stored, and no answer ever comes */
-    FAKE_CLOSE,             /* lost before it was stored */
+    FAKE_STORE,           /* as it should be */
+    FAKE_STORE_AND_CLOSE, /* stored, but the answer is lost */
+    FAKE_STORE_AND_HANG,  /* stored, and no answer ever comes */
+    FAKE_CLOSE,           /* lost before it was stored */
     FAKE_HANG,
-    FAKE_500,               /* an error of the store, nothing stored */
+    FAKE_500, /* an error of the store, nothing stored */
     FAKE_STORE_AND_500,
     FAKE_503,
-    FAKE_BAD_GATEWAY,       /* not ClickHouse that speaks; stored nevertheless */
+    FAKE_BAD_GATEWAY, /* not ClickHouse that speaks; stored nevertheless */
 };
 
 enum { FAKE_INSERTS_MAX = 4096, FAKE_SCRIPT_MAX = 64, FAKE_IDS_MAX = 64, FAKE_CONNECTIONS_MAX = 4096 };
@@ -40,8 +40,8 @@ struct fake_insert {
 };
 
 struct fake {
-    const char *version;   /* "26.7.2.1" */
-    const char *bad;       /* an insert with this text in it is refused with code 117; NULL: none */
+    const char *version; /* "26.7.2.1" */
+    const char *bad;     /* an insert with this text in it is refused with code 117; NULL: none */
     int listen_fd;
     char url[64];
     pthread_t thread;

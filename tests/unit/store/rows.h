@@ -13,10 +13,14 @@
 
 static inline struct view_row test_row(const char *environment, uint64_t n, bool final, int64_t view_end_ms)
 {
-    struct view_row r = {.property_id = 7, .version = 1,
+    struct view_row r = {.property_id = 7,
+                         .version = 1,
                          .id = {.hi = hash64(span_of(environment), n), .lo = n * 0x9e3779b97f4a7c15u},
-                         .final = final, .view_start_ms = view_end_ms - 60000, .view_end_ms = view_end_ms,
-                         .inserted_ms = view_end_ms - 59000, .updated_ms = view_end_ms + 1000};
+                         .final = final,
+                         .view_start_ms = view_end_ms - 60000,
+                         .view_end_ms = view_end_ms,
+                         .inserted_ms = view_end_ms - 59000,
+                         .updated_ms = view_end_ms + 1000};
     (void)snprintf(r.environment_id, sizeof r.environment_id, "%s", environment);
     r.country = SPAN("NL");
     r.video_title = SPAN("A film");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The store against real ClickHouse: Debian's clickhouse-server (18.16) and the engine (26.7), the same test on each.
  *
- * The server is started here from a scratch configuration on ports of the loopback address; the engine is the program that
- * FIRSTFRAME_ENGINE names, else firstframe-engine in the directory above this program. Which of them were there is printed;
- * none at all is a failure, and FIRSTFRAME_REQUIRE_STORES=both makes one that is missing a failure too. */
+ * The server is started here from a scratch configuration on ports of the loopback address; the engine is the program
+ * that FIRSTFRAME_ENGINE names, else firstframe-engine in the directory above this program. Which of them were there is
+ * printed; none at all is a failure, and FIRSTFRAME_REQUIRE_STORES=both makes one that is missing a failure too. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,13 +39,13 @@ enum { READY_MS = 120000, STORED_MS = 120000 };
 struct place {
     const char *name;
     char dir[64];
-    char url[64];  /* "": the engine */
+    char url[64]; /* "": the engine */
     char engine[4096];
-    int pid;       /* of the server */
+    int pid; /* of the server */
     struct store *store;
 };
 
-/* -- the server ------------------------------------------------------------------------------------------------------ */
+/* -- the server ----------------------------------------------------------------------------------------------- */
 
 static int free_port(void)
 {
@@ -98,10 +98,11 @@ static void server_start(struct place *p)
                    "<default_database>default</default_database></yandex>",
                    p->dir, p->dir, http, tcp, p->dir, p->dir);
     write_file(p->dir, "config.xml", config);
-    write_file(p->dir, "users.xml",
-               "<yandex><profiles><default></default></profiles><users><tester><password>s@cret</password>"
-               "<networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></tester></users>"
-               "<quotas><default></default></quotas></yandex>");
+    write_file(
+        p->dir, "users.xml",
+        "<yandex><profiles><default></default></profiles><users><tester><password>s@cret</password>"
+        "<networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></tester></users>"
+        "<quotas><default></default></quotas></yandex>");
     server_run(p);
 }
 
@@ -152,14 +153,15 @@ static int place_down(void **state)
     return system(command);
 }
 
-/* -- words ----------------------------------------------------------------------------------------------------------- */
+/* -- words ---------------------------------------------------------------------------------------------------- */
 
 static void ask(struct place *p, struct span sql, struct buf *rows)
 {
     struct store_error error;
     buf_clear(rows);
     enum err e = store_select(p->store, sql, rows, &error);
-    if (e != ERR_NONE) fail_msg("%s: %s %d %s\n%.*s", p->name, err_name(e), error.code, error.text, SPAN_ARG(span_upto(sql, 3000)));
+    if (e != ERR_NONE)
+        fail_msg("%s: %s %d %s\n%.*s", p->name, err_name(e), error.code, error.text, SPAN_ARG(span_upto(sql, 3000)));
 }
 
 static int64_t number(struct place *p, const char *sql)
@@ -212,25 +214,30 @@ static void settle(struct store_writer *w)
     assert_true(store_writer_wait_stored(w, n, STORED_MS));
 }
 
-/* -- tests ----------------------------------------------------------------------------------------------------------- */
+/* -- tests ---------------------------------------------------------------------------------------------------- */
 
 static void test_schema(void **state)
 {
     struct place *p = *state;
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
-                     store_column_count());
+    assert_int_equal(
+        number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
+        store_column_count());
     assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 3);
     struct store_error error;
     /* Interrupted, or an older table: what is missing comes back, and nothing is done twice. */
-    assert_int_equal(store_execute(p->store, SPAN("ALTER TABLE firstframe.views DROP COLUMN custom_20, DROP COLUMN event_names"),
-                                   0, &error), ERR_NONE);
+    assert_int_equal(store_execute(p->store,
+                                   SPAN("ALTER TABLE firstframe.views DROP COLUMN custom_20, DROP COLUMN event_names"),
+                                   0, &error),
+                     ERR_NONE);
     struct store_dialect d = store_dialect(p->store);
     assert_int_equal(store_schema_migrate(p->store->client, &d, &error), ERR_NONE);
     assert_int_equal(store_schema_migrate(p->store->client, &d, &error), ERR_NONE);
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
-                     store_column_count());
+    assert_int_equal(
+        number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
+        store_column_count());
     assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 4);
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'custom_20,event_names'"), 1);
+    assert_int_equal(
+        number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'custom_20,event_names'"), 1);
 }
 
 static void test_every_column_comes_back(void **state)
@@ -240,16 +247,48 @@ static void test_every_column_comes_back(void **state)
     struct span texts[] = {SPAN("it's"), SPAN(""), SPAN("a\\b\n\0c")};
     int64_t ints[] = {-1, INT64_MAX};
     double doubles[] = {0.1, -1};
-#define FILL_LC (struct span){"l\xc3\xa9", 3}
+#define FILL_LC                                                                                                        \
+    (struct span)                                                                                                      \
+    {                                                                                                                  \
+        "l\xc3\xa9", 3                                                                                                 \
+    }
 #define FILL_STR SPAN("s\0x'\\")
-#define FILL_I32 (struct opt_i64){-2147483647, true}
-#define FILL_I64 (struct opt_i64){INT64_MIN, true}
-#define FILL_F64 (struct opt_f64){0.1, true}
+#define FILL_I32                                                                                                       \
+    (struct opt_i64)                                                                                                   \
+    {                                                                                                                  \
+        -2147483647, true                                                                                              \
+    }
+#define FILL_I64                                                                                                       \
+    (struct opt_i64)                                                                                                   \
+    {                                                                                                                  \
+        INT64_MIN, true                                                                                                \
+    }
+#define FILL_F64                                                                                                       \
+    (struct opt_f64)                                                                                                   \
+    {                                                                                                                  \
+        0.1, true                                                                                                      \
+    }
 #define FILL_BOOL true
-#define FILL_NBOOL (struct opt_i64){1, true}
-#define FILL_ASTR (struct list_text){texts, 3}
-#define FILL_AI64 (struct list_i64){ints, 2}
-#define FILL_AF64 (struct list_f64){doubles, 2}
+#define FILL_NBOOL                                                                                                     \
+    (struct opt_i64)                                                                                                   \
+    {                                                                                                                  \
+        1, true                                                                                                        \
+    }
+#define FILL_ASTR                                                                                                      \
+    (struct list_text)                                                                                                 \
+    {                                                                                                                  \
+        texts, 3                                                                                                       \
+    }
+#define FILL_AI64                                                                                                      \
+    (struct list_i64)                                                                                                  \
+    {                                                                                                                  \
+        ints, 2                                                                                                        \
+    }
+#define FILL_AF64                                                                                                      \
+    (struct list_f64)                                                                                                  \
+    {                                                                                                                  \
+        doubles, 2                                                                                                     \
+    }
 #define COL(name, kind, rest, form, meaning) r.name = FILL_##kind;
 #include "views/columns.def"
 #undef COL
@@ -332,7 +371,8 @@ static void test_percentiles(void **state)
         struct bytes in = bytes_of(buf_span(&rows));
         for (size_t i = 0; i < COUNT(qs); i++) {
             double got = rb_f64(&in), want = percentile(sorted, n, qs[i]);
-            if (!(fabs(got - want) <= 1e-12 * fabs(want))) fail_msg("n=%zu q=%g: %.17g, not %.17g", n, qs[i], got, want);
+            if (!(fabs(got - want) <= 1e-12 * fabs(want)))
+                fail_msg("n=%zu q=%g: %.17g, not %.17g", n, qs[i], got, want);
         }
         assert_true(in.ok && bytes_left(&in) == 0);
         buf_free(&sql);
@@ -357,24 +397,32 @@ static void test_errors(void **state)
     struct store_error error;
     struct buf rows;
     buf_init(&rows, 4096);
-    assert_int_equal(store_select(p->store, SPAN("SELECT nothing FROM firstframe.nowhere"), &rows, &error), ERR_REFUSED);
+    assert_int_equal(store_select(p->store, SPAN("SELECT nothing FROM firstframe.nowhere"), &rows, &error),
+                     ERR_REFUSED);
     assert_int_equal(error.code, 60);
     assert_non_null(strstr(error.text, "nowhere"));
     /* Reading only. */
     assert_int_equal(store_select(p->store, SPAN("DROP TABLE firstframe.views"), &rows, &error), ERR_REFUSED);
-    assert_int_equal(store_select(p->store, SPAN("ALTER TABLE firstframe.views DROP PARTITION (0, 1)"), &rows, &error), ERR_REFUSED);
+    assert_int_equal(store_select(p->store, SPAN("ALTER TABLE firstframe.views DROP PARTITION (0, 1)"), &rows, &error),
+                     ERR_REFUSED);
     /* Half a result is no result: the error comes after many rows. */
-    assert_int_equal(store_select(p->store, SPAN("SELECT throwIf(number = 300) FROM system.numbers LIMIT 400 "
-                                                 "SETTINGS max_block_size = 10"), &rows, &error), ERR_REFUSED);
+    assert_int_equal(store_select(p->store,
+                                  SPAN("SELECT throwIf(number = 300) FROM system.numbers LIMIT 400 "
+                                       "SETTINGS max_block_size = 10"),
+                                  &rows, &error),
+                     ERR_REFUSED);
     assert_int_equal(rows.len, 0);
     /* Larger than the bound. */
-    assert_int_equal(store_select(p->store, SPAN("SELECT number FROM system.numbers LIMIT 100000"), &rows, &error), ERR_FULL);
+    assert_int_equal(store_select(p->store, SPAN("SELECT number FROM system.numbers LIMIT 100000"), &rows, &error),
+                     ERR_FULL);
     assert_int_equal(rows.len, 0);
     /* By the store's clock. */
     struct store_limits limits = {.timeout_ms = 1000};
     buf_clear(&rows);
-    assert_int_equal(store_select_as(p->store, SPAN("SELECT count() FROM system.numbers WHERE sipHash64(toString(number)) = 1"),
-                                     &limits, "RowBinary", &rows, &error), ERR_TIMEOUT);
+    assert_int_equal(store_select_as(p->store,
+                                     SPAN("SELECT count() FROM system.numbers WHERE sipHash64(toString(number)) = 1"),
+                                     &limits, "RowBinary", &rows, &error),
+                     ERR_TIMEOUT);
     buf_free(&rows);
 }
 
@@ -496,7 +544,8 @@ static void test_never_missing_never_twice(void **state)
     atomic_store(&c.stop, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(views(p, "count()", "moving", ""), VIEWS);
-    print_message("counted %" PRId64 " times meanwhile: %" PRId64 " to %" PRId64 " of %d\n", c.times, c.least, c.most, VIEWS);
+    print_message("counted %" PRId64 " times meanwhile: %" PRId64 " to %" PRId64 " of %d\n", c.times, c.least, c.most,
+                  VIEWS);
     assert_int_equal(c.least, VIEWS);
     assert_int_equal(c.most, VIEWS);
     assert_true(store_writer_stop(w, STORED_MS));
@@ -534,7 +583,9 @@ static void test_kills(void **state)
     settle(w);
     assert_true(store_writer_stop(w, STORED_MS));
     assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.views WHERE environment_id = 'kills'"), ROWS);
-    assert_int_equal(number(p, "SELECT toInt64(uniqExact(id_hi, id_lo)) FROM firstframe.views WHERE environment_id = 'kills'"), ROWS);
+    assert_int_equal(
+        number(p, "SELECT toInt64(uniqExact(id_hi, id_lo)) FROM firstframe.views WHERE environment_id = 'kills'"),
+        ROWS);
     print_message("%d kills, batches sent again: %" PRId64 "\n", KILLS, counter_get(COUNTER_store_batch_retries_total));
 }
 
@@ -543,7 +594,8 @@ static void test_generations(void **state)
     struct place *p = *state;
     uint64_t all = store_generation(p->store);
     uint64_t day = store_generation_between(p->store, TEST_NOON_MS, TEST_NOON_MS + 1);
-    uint64_t other = store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS);
+    uint64_t other =
+        store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS);
     struct store_writer *w = writer(p);
     struct view_row r = test_row("generations", 1, true, TEST_NOON_MS);
     put(w, &r);
@@ -551,15 +603,18 @@ static void test_generations(void **state)
     assert_true(store_writer_stop(w, STORED_MS));
     assert_true(store_generation(p->store) > all);
     assert_true(store_generation_between(p->store, TEST_NOON_MS, TEST_NOON_MS + 1) > day);
-    assert_int_equal(store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS), other);
+    assert_int_equal(
+        store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS), other);
     store_changed(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 30 * TEST_DAY_MS);
-    assert_true(store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS) > other);
+    assert_true(store_generation_between(p->store, TEST_NOON_MS + 30 * TEST_DAY_MS, TEST_NOON_MS + 31 * TEST_DAY_MS) >
+                other);
     for (int64_t i = 0; i < 3 * STORE_DAYS_MAX; i++) store_changed(p->store, i * 7 * TEST_DAY_MS, i * 7 * TEST_DAY_MS);
     assert_int_equal(store_generation_between(p->store, INT64_C(3) * STORE_DAYS_MAX * 7 * TEST_DAY_MS - 7 * TEST_DAY_MS,
-                                              INT64_C(3) * STORE_DAYS_MAX * 7 * TEST_DAY_MS), store_generation(p->store));
+                                              INT64_C(3) * STORE_DAYS_MAX * 7 * TEST_DAY_MS),
+                     store_generation(p->store));
 }
 
-/* -- which ----------------------------------------------------------------------------------------------------------- */
+/* -- which ---------------------------------------------------------------------------------------------------- */
 
 static bool program_is_there(const char *path)
 {

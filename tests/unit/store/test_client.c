@@ -15,8 +15,8 @@
 static void test_urls(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "127.0.0.1:8123 x", "ftp://127.0.0.1", "http://", "http://h/?query=DROP",
-                                      "http://a%0ab:c@127.0.0.1:1/"};
+    static const char *const bad[] = {"",        "127.0.0.1:8123 x",     "ftp://127.0.0.1",
+                                      "http://", "http://h/?query=DROP", "http://a%0ab:c@127.0.0.1:1/"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         char why[256] = "";
         struct store_client_options o = {.url = bad[i]};
@@ -72,8 +72,9 @@ static void test_long_socket_path(void **state)
     (void)unlink(path);
     (void)rmdir(dir);
     (void)rmdir(base);
-    o.socket_path = "/nowhere/at/all/"
-                    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/s";
+    o.socket_path =
+        "/nowhere/at/all/"
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/s";
     assert_null(store_client_new(&o, why));
 }
 
@@ -87,8 +88,8 @@ static void *ask_for_ever(void *ctx)
 {
     struct asking *a = ctx;
     struct store_settings none = {0};
-    a->e = store_insert(a->client, SPAN("INSERT INTO t FORMAT RowBinary"), &none, SPAN("0123456789012345678901234567890123456789"),
-                        600000, &a->error);
+    a->e = store_insert(a->client, SPAN("INSERT INTO t FORMAT RowBinary"), &none,
+                        SPAN("0123456789012345678901234567890123456789"), 600000, &a->error);
     return NULL;
 }
 
@@ -103,7 +104,8 @@ static void test_time_out_and_stop(void **state)
     struct store_client *c = store_client_new(&o, why);
     struct store_error error;
     struct store_settings none = {0};
-    assert_int_equal(store_insert(c, SPAN("INSERT INTO t FORMAT RowBinary"), &none, SPAN("x"), 100, &error), ERR_TIMEOUT);
+    assert_int_equal(store_insert(c, SPAN("INSERT INTO t FORMAT RowBinary"), &none, SPAN("x"), 100, &error),
+                     ERR_TIMEOUT);
     assert_false(error.unsent);
     struct asking a = {.client = c};
     pthread_t thread;
@@ -151,8 +153,11 @@ static void test_versions(void **state)
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),           cmocka_unit_test(test_credentials),
-                                       cmocka_unit_test(test_long_socket_path), cmocka_unit_test(test_time_out_and_stop),
-                                       cmocka_unit_test(test_nobody_listens), cmocka_unit_test(test_versions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),
+                                       cmocka_unit_test(test_credentials),
+                                       cmocka_unit_test(test_long_socket_path),
+                                       cmocka_unit_test(test_time_out_and_stop),
+                                       cmocka_unit_test(test_nobody_listens),
+                                       cmocka_unit_test(test_versions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

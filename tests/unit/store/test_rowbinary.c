@@ -13,23 +13,29 @@ static const char batch_id[] = "0123456789abcdef0123456789abcdef";
 
 /* The fixed columns of a row with simple values. */
 static const uint8_t fixed[] = {
-    32, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', '0', '1', '2', '3', '4', '5', '6',
-    '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',           /* batch_id */
-    3, 'e', 'n', 'v',                                       /* environment_id */
-    0x07, 0, 0, 0, 0, 0, 0, 0,                              /* property_id */
-    0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,         /* id_hi */
-    0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,         /* id_lo */
-    0x02, 0x01, 0, 0,                                       /* version */
-    1, 0,                                                   /* final, had_pending */
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,         /* view_start */
-    0x00, 0xe4, 0x0b, 0x54, 0x02, 0, 0, 0,                  /* view_end */
-    1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,         /* inserted_at, updated_at */
+    32,   '0',  '1',  '2',  '3',  '4',  '5',  '6',  '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    '0',  '1',  '2',  '3',  '4',  '5',  '6',  '7',  '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', /* batch_id */
+    3,    'e',  'n',  'v',                                                                  /* environment_id */
+    0x07, 0,    0,    0,    0,    0,    0,    0,                                            /* property_id */
+    0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,                                         /* id_hi */
+    0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,                                         /* id_lo */
+    0x02, 0x01, 0,    0,                                                                    /* version */
+    1,    0,                                                                                /* final, had_pending */
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,                                         /* view_start */
+    0x00, 0xe4, 0x0b, 0x54, 0x02, 0,    0,    0,                                            /* view_end */
+    1,    0,    0,    0,    0,    0,    0,    0,    2,   0,   0,   0,   0,   0,   0,   0, /* inserted_at, updated_at */
 };
 
 static struct view_row simple_row(void)
 {
-    struct view_row r = {.environment_id = "env", .property_id = 7, .version = 0x102, .final = true, .view_start_ms = -1,
-                         .view_end_ms = INT64_C(10000000000), .inserted_ms = 1, .updated_ms = 2};
+    struct view_row r = {.environment_id = "env",
+                         .property_id = 7,
+                         .version = 0x102,
+                         .final = true,
+                         .view_start_ms = -1,
+                         .view_end_ms = INT64_C(10000000000),
+                         .inserted_ms = 1,
+                         .updated_ms = 2};
     r.id = (struct hash128){.hi = 0x0102030405060708, .lo = 0x1112131415161718};
     return r;
 }
@@ -101,8 +107,8 @@ static void test_values(void **state)
     store_row_encode(&out, &r, batch_id);
     static const uint8_t country[] = {0, 2, 'N', 'L', 1};
     static const uint8_t startup[] = {0, 4, 3, 2, 1, 1};
-    static const uint8_t events[] = {3, 4, 'p', 'l', 'a', 'y', 0, 3, 'a', 0, 'b', 2, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                     0xff, 0xff, 5, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t events[] = {3,    4,    'p',  'l',  'a',  'y', 0, 3, 'a', 0, 'b', 2, 0xfe, 0xff, 0xff,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 5,   0, 0, 0,   0, 0,   0, 0,    0};
     static const uint8_t rates[] = {1, 0, 0, 0, 0, 0, 0, 0xf0, 0xbf, 0};
     assert_non_null(find(&out, country, sizeof country));
     assert_non_null(find(&out, startup, sizeof startup));
@@ -147,8 +153,9 @@ static void test_readers(void **state)
 static void test_columns_match_encoder(void **state)
 {
     (void)state;
-    static const char *const first[] = {"batch_id", "environment_id", "property_id", "id_hi", "id_lo", "version", "final",
-                                        "had_pending", "view_start", "view_end", "inserted_at", "updated_at", "view_id"};
+    static const char *const first[] = {"batch_id",    "environment_id", "property_id", "id_hi",      "id_lo",
+                                        "version",     "final",          "had_pending", "view_start", "view_end",
+                                        "inserted_at", "updated_at",     "view_id"};
     for (size_t i = 0; i < COUNT(first); i++) assert_string_equal(store_column_at(i)->name, first[i]);
     static const char *const rest[] = {
 #define COL(column, kind, key, form, meaning) #column,

@@ -35,7 +35,8 @@ static struct store_writer_options quick(unsigned shards)
 }
 
 /* Row n carries the text "<n>", and extra in its title. */
-static bool offer(struct store_writer *w, unsigned shard, unsigned n, bool final, int64_t view_end_ms, const char *extra)
+static bool offer(struct store_writer *w, unsigned shard, unsigned n, bool final, int64_t view_end_ms,
+                  const char *extra)
 {
     char mark[32];
     (void)snprintf(mark, sizeof mark, "<%u>", n);
@@ -73,7 +74,8 @@ static void test_batches_are_cut_at_partitions(void **state)
     assert_true(store_writer_wait_stored(w, 1, LONG_MS));
     assert_int_equal(fake_stored(f), 3 + 6);
     for (size_t i = 0; i < f->n; i++)
-        assert_true(fake_has(buf_span(&f->inserts[i].body), "final") != fake_has(buf_span(&f->inserts[i].body), "pending"));
+        assert_true(fake_has(buf_span(&f->inserts[i].body), "final") !=
+                    fake_has(buf_span(&f->inserts[i].body), "pending"));
     assert_once(f, 0, 30);
     assert_true(fake_has(span_of(f->url_query), "async_insert=0"));
     assert_true(fake_has(span_of(f->url_query), "insert_deduplication_token="));
@@ -109,8 +111,9 @@ static void run_script(const char *version, const enum fake_act *acts, size_t n)
 static void test_every_failure(void **state)
 {
     (void)state;
-    static const enum fake_act acts[] = {FAKE_STORE_AND_CLOSE, FAKE_STORE_AND_HANG, FAKE_CLOSE, FAKE_HANG, FAKE_500,
-                                         FAKE_STORE_AND_500, FAKE_503, FAKE_BAD_GATEWAY};
+    static const enum fake_act acts[] = {
+        FAKE_STORE_AND_CLOSE, FAKE_STORE_AND_HANG, FAKE_CLOSE, FAKE_HANG, FAKE_500, FAKE_STORE_AND_500, FAKE_503,
+        FAKE_BAD_GATEWAY};
     run_script("26.7.2.1", acts, COUNT(acts));
     static const enum fake_act some[] = {FAKE_STORE_AND_CLOSE, FAKE_CLOSE, FAKE_STORE_AND_500};
     run_script("18.16.1", some, COUNT(some));
@@ -125,7 +128,8 @@ static void test_a_refused_row_is_found(void **state)
     struct store_writer_options o = quick(1);
     struct store_writer *w = store_writer_start(s, &o);
     /* The bad ones come first, before this writer has stored anything. */
-    for (unsigned i = 0; i < 40; i++) assert_true(offer(w, 0, i, true, TEST_NOON_MS, i == 0 || i == 21 ? "BADROW" : ""));
+    for (unsigned i = 0; i < 40; i++)
+        assert_true(offer(w, 0, i, true, TEST_NOON_MS, i == 0 || i == 21 ? "BADROW" : ""));
     store_writer_barrier(w, 0, 1);
     assert_true(store_writer_wait_stored(w, 1, LONG_MS));
     assert_int_equal(fake_count(f, "<0>"), 0);
@@ -275,7 +279,8 @@ static void *feed(void *ctx)
 {
     struct feeder *x = ctx;
     for (unsigned i = 0; i < x->n; i++)
-        while (!offer(x->writer, x->shard, x->shard * 100000 + i, i % 5 != 0, TEST_NOON_MS + (int64_t)(i % 4) * TEST_DAY_MS, "one of many"))
+        while (!offer(x->writer, x->shard, x->shard * 100000 + i, i % 5 != 0,
+                      TEST_NOON_MS + (int64_t)(i % 4) * TEST_DAY_MS, "one of many"))
             (void)usleep(500);
     store_writer_barrier(x->writer, x->shard, 1);
     return NULL;
