@@ -33,7 +33,8 @@ int main(int argc, char **argv)
     }
     switch (command) {
 #define COMMAND(id, words, arguments, summary)                                                                         \
-    case COMMAND_##id: return cli_##id(argc - 1, argv + 1);
+    case COMMAND_##id:                                                                                                 \
+        return cli_##id(argc - 1, argv + 1);
 #include "config/commands.def"
 #undef COMMAND
     case COMMAND_COUNT: break;

@@ -39,23 +39,23 @@ const char *accounts_error_name(enum accounts_error e); /* "NOT_FOUND" */
 /* Bounds in bytes, without the terminating NUL that the char arrays below have room for. */
 enum {
     ACCOUNTS_EMAIL_MAX = 254,
-    ACCOUNTS_NAME_MAX = 128,      /* of people, organizations, environments, tokens; UTF-8, no control characters */
+    ACCOUNTS_NAME_MAX = 128, /* of people, organizations, environments, tokens; UTF-8, no control characters */
     ACCOUNTS_PASSWORD_MIN = 8,
     ACCOUNTS_PASSWORD_MAX = 1024,
-    ACCOUNTS_ID_MAX = 15,         /* organization and environment ids: 8 characters [a-z0-9] */
-    ACCOUNTS_UUID_MAX = 36,       /* token, annotation and saved-object ids */
-    ACCOUNTS_ENV_KEY_MIN = 20,    /* [a-z0-9] */
+    ACCOUNTS_ID_MAX = 15,      /* organization and environment ids: 8 characters [a-z0-9] */
+    ACCOUNTS_UUID_MAX = 36,    /* token, annotation and saved-object ids */
+    ACCOUNTS_ENV_KEY_MIN = 20, /* [a-z0-9] */
     ACCOUNTS_ENV_KEY_MAX = 64,
-    ACCOUNTS_SECRET_MAX = 47,     /* secrets we make: 43 characters of URL-safe base64 (256 bits) */
-    ACCOUNTS_FILTER_MAX = 255,    /* a token's filter, "dimension:value" */
+    ACCOUNTS_SECRET_MAX = 47,  /* secrets we make: 43 characters of URL-safe base64 (256 bits) */
+    ACCOUNTS_FILTER_MAX = 255, /* a token's filter, "dimension:value" */
     ACCOUNTS_ADDRESS_MAX = 63,
-    ACCOUNTS_ORIGINS_MAX = 1023,  /* an environment's CORS origins, separated by one space */
+    ACCOUNTS_ORIGINS_MAX = 1023,     /* an environment's CORS origins, separated by one space */
     ACCOUNTS_ENVIRONMENTS_MAX = 128, /* environments of one organization, and of one principal */
 };
 
 struct accounts_options {
-    const char *data_dir;  /* made (0700) when it is missing; its parent must exist */
-    bool watch;            /* start the thread that notices changes and writes last-used times; the server wants it */
+    const char *data_dir; /* made (0700) when it is missing; its parent must exist */
+    bool watch;           /* start the thread that notices changes and writes last-used times; the server wants it */
     /* Argon2id cost; 0: the default (19 MiB, 2 passes). Tests lower it. */
     size_t password_bytes;
     unsigned password_passes;
@@ -95,9 +95,9 @@ enum actor_kind {
 };
 struct actor {
     enum actor_kind kind;
-    int64_t person_id;     /* ACTOR_PERSON */
-    struct span token_id;  /* ACTOR_TOKEN; borrowed */
-    struct span address;   /* the client's address as text, whole; only its /24 or /48 is written. May be empty */
+    int64_t person_id;    /* ACTOR_PERSON */
+    struct span token_id; /* ACTOR_TOKEN; borrowed */
+    struct span address;  /* the client's address as text, whole; only its /24 or /48 is written. May be empty */
 };
 #define ACTOR_CLI (&(const struct actor){.kind = ACTOR_COMMAND_LINE})
 
@@ -141,9 +141,9 @@ struct env_facts {
     uint32_t property_id;
     enum keep_addresses keep_addresses;
     bool allow_backfill;
-    bool strip_query; /* cut query strings from page and source URLs before they are written */
-    bool honour_dnt;  /* views of viewers that send DNT: 1 are not kept */
-    bool disabled;    /* beacons are refused as from an unknown key */
+    bool strip_query;               /* cut query strings from page and source URLs before they are written */
+    bool honour_dnt;                /* views of viewers that send DNT: 1 are not kept */
+    bool disabled;                  /* beacons are refused as from an unknown key */
     uint32_t retention_days;        /* 0: for ever */
     uint32_t views_per_minute_max;  /* 0: no limit */
     uint32_t events_per_second_max; /* 0: no limit */

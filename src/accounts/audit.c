@@ -22,12 +22,8 @@ static void audit_actor(struct accounts *a, const struct actor *who, char *out, 
     switch (who->kind) {
     case ACTOR_COMMAND_LINE: text_copy(out, cap, SPAN("command line")); return;
     case ACTOR_SERVER: text_copy(out, cap, SPAN("server")); return;
-    case ACTOR_PERSON:
-        r = rows_open(a, "SELECT email FROM person WHERE id = ?", ARGS(arg_int(who->person_id)));
-        break;
-    case ACTOR_TOKEN:
-        r = rows_open(a, "SELECT name FROM token WHERE id = ?", ARGS(arg_text(who->token_id)));
-        break;
+    case ACTOR_PERSON: r = rows_open(a, "SELECT email FROM person WHERE id = ?", ARGS(arg_int(who->person_id))); break;
+    case ACTOR_TOKEN: r = rows_open(a, "SELECT name FROM token WHERE id = ?", ARGS(arg_text(who->token_id))); break;
     }
     if (rows_next(&r)) row_text(&r, 0, out, cap);
     else text_copy(out, cap, SPAN("unknown"));
@@ -88,8 +84,8 @@ enum accounts_error accounts_audit_add(struct accounts *a, const struct actor *w
 }
 
 #define AUDIT_WHERE                                                                                                    \
-    " FROM audit WHERE (?1 IS NULL OR organization_id = ?1) AND (?2 IS NULL OR environment_id = ?2)"                 \
-    " AND (?3 IS NULL OR act = ?3 OR (substr(?3, -1) = '.' AND substr(act, 1, length(?3)) = ?3))"                     \
+    " FROM audit WHERE (?1 IS NULL OR organization_id = ?1) AND (?2 IS NULL OR environment_id = ?2)"                   \
+    " AND (?3 IS NULL OR act = ?3 OR (substr(?3, -1) = '.' AND substr(act, 1, length(?3)) = ?3))"                      \
     " AND (?4 IS NULL OR at_ms >= ?4) AND (?5 IS NULL OR at_ms < ?5)"
 
 static void audit_read(const struct rows *r, struct audit_row *row)

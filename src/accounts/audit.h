@@ -21,13 +21,13 @@ struct audit_row {
     int64_t id;
     int64_t at_ms;
     enum actor_kind actor_kind;
-    char actor[ACCOUNTS_EMAIL_MAX + 1];       /* e-mail, token name, "command line" or "server", as it was then */
-    char act[40];                             /* "token.revoke" */
-    char target[ACCOUNTS_EMAIL_MAX + 1];      /* what was acted on: an id, or a person's e-mail */
+    char actor[ACCOUNTS_EMAIL_MAX + 1];        /* e-mail, token name, "command line" or "server", as it was then */
+    char act[40];                              /* "token.revoke" */
+    char target[ACCOUNTS_EMAIL_MAX + 1];       /* what was acted on: an id, or a person's e-mail */
     char organization_id[ACCOUNTS_ID_MAX + 1]; /* "" when none is concerned */
     char environment_id[ACCOUNTS_ID_MAX + 1];  /* "" when none is concerned */
-    char address[ACCOUNTS_ADDRESS_MAX + 1];   /* truncated, "" when unknown */
-    char details[AUDIT_DETAILS_MAX + 1];      /* one JSON object */
+    char address[ACCOUNTS_ADDRESS_MAX + 1];    /* truncated, "" when unknown */
+    char details[AUDIT_DETAILS_MAX + 1];       /* one JSON object */
 };
 struct audit_query {
     struct span organization_id; /* empty: all */

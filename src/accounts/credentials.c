@@ -18,7 +18,7 @@ struct entry {
     uint8_t hash[SECRET_HASH_BYTES];
     uint64_t generation;
     int64_t loaded_ms;
-    uint64_t used; /* tick of the last use */
+    uint64_t used;               /* tick of the last use */
     struct principal *principal; /* only as long as its environments need; NULL: free */
 };
 struct touch {
@@ -218,8 +218,8 @@ static void load_rights(struct accounts *a, struct principal *p)
     rows_close(&r);
 }
 
-static bool load_session(struct accounts *a, const uint8_t hash[SECRET_HASH_BYTES], int64_t now_ms,
-                         struct principal *p, struct found *f)
+static bool load_session(struct accounts *a, const uint8_t hash[SECRET_HASH_BYTES], int64_t now_ms, struct principal *p,
+                         struct found *f)
 {
     uint8_t stored[SECRET_HASH_BYTES] = {0};
     struct rows r = rows_open(a,

@@ -83,8 +83,8 @@ enum accounts_error accounts_organization_rename(struct accounts *a, const struc
 /* -- environments -- */
 
 #define ENVIRONMENT_COLUMNS                                                                                            \
-    "SELECT id, organization_id, property_id, keep_addresses, allow_backfill, strip_query, honour_dnt, disabled,"     \
-    " retention_days, views_per_minute_max, events_per_second_max, name, type, env_key, cors_origins, created_ms"     \
+    "SELECT id, organization_id, property_id, keep_addresses, allow_backfill, strip_query, honour_dnt, disabled,"      \
+    " retention_days, views_per_minute_max, events_per_second_max, name, type, env_key, cors_origins, created_ms"      \
     " FROM environment "
 
 static void environment_read(const struct rows *r, struct environment *e)
@@ -217,12 +217,11 @@ static void environment_audit(struct accounts *a, const struct actor *who, enum 
 enum accounts_error environment_insert(struct accounts *a, const struct actor *who, struct span organization_id,
                                        const struct environment_change *in, struct environment *out)
 {
-    *out = (struct environment){.facts = {.keep_addresses = KEEP_ADDRESSES_TRUNCATED},
-                                .created_ms = store_now_ms(a)};
+    *out = (struct environment){.facts = {.keep_addresses = KEEP_ADDRESSES_TRUNCATED}, .created_ms = store_now_ms(a)};
     if (in->name.len == 0) return ACCOUNTS_BAD_NAME;
     if (!organization_known(a, organization_id)) return ACCOUNTS_NOT_FOUND;
-    int64_t have = sql_int(a, 0, "SELECT count(*) FROM environment WHERE organization_id = ?",
-                           ARGS(arg_text(organization_id)));
+    int64_t have =
+        sql_int(a, 0, "SELECT count(*) FROM environment WHERE organization_id = ?", ARGS(arg_text(organization_id)));
     if (have >= ACCOUNTS_ENVIRONMENTS_MAX) return ACCOUNTS_TOO_MANY;
     id_new(out->facts.environment_id);
     text_copy(out->facts.organization_id, sizeof out->facts.organization_id, organization_id);
@@ -309,8 +308,8 @@ enum accounts_error accounts_environment_contents(struct accounts *a, struct spa
 }
 
 /* Needs lock. */
-static enum accounts_error environment_delete(struct accounts *a, const struct actor *who,
-                                              const struct environment *e, struct span confirm)
+static enum accounts_error environment_delete(struct accounts *a, const struct actor *who, const struct environment *e,
+                                              struct span confirm)
 {
     struct span id = span_of(e->facts.environment_id);
     struct environment_contents c;
@@ -323,8 +322,8 @@ static enum accounts_error environment_delete(struct accounts *a, const struct a
     audit_write(a, who, AUDIT_ENVIRONMENT_REMOVE, (struct audit_place){span_of(e->facts.organization_id), id}, id,
                 DETAILS({"name", arg_cstr(e->name)}, {"tokens", arg_int(c.tokens)},
                         {"signing_keys", arg_int(c.signing_keys)}, {"annotations", arg_int(c.annotations)},
-                        {"error_categories", arg_int(c.error_categories)},
-                        {"saved_objects", arg_int(c.saved_objects)}, {"roles", arg_int(c.roles)}));
+                        {"error_categories", arg_int(c.error_categories)}, {"saved_objects", arg_int(c.saved_objects)},
+                        {"roles", arg_int(c.roles)}));
     (void)sql_run(a, "DELETE FROM environment WHERE id = ?", ARGS(arg_text(id))); /* and by reference all of it */
     return ACCOUNTS_OK;
 }

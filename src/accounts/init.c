@@ -42,7 +42,8 @@ static enum accounts_error init_insert(struct accounts *a, const struct actor *w
     role_give(a, organization, (struct span){NULL, 0}, out->person_id, ROLE_OWNER);
     audit_write(a, who, AUDIT_ACCOUNT_INIT, (struct audit_place){.organization_id = organization}, in->email,
                 DETAILS({"organization", arg_text(name)}));
-    struct environment_change fields = {.name = or_default(in->environment, "Production"), .env_key = in->env_key,
+    struct environment_change fields = {.name = or_default(in->environment, "Production"),
+                                        .env_key = in->env_key,
                                         .allow_backfill = &in->allow_backfill};
     enum accounts_error e = environment_insert(a, who, organization, &fields, &environment);
     if (e != ACCOUNTS_OK) return e;

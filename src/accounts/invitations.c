@@ -84,7 +84,9 @@ enum accounts_error accounts_invite(struct accounts *a, const struct actor *who,
     e = invitation_check(a, who, organization_id, environment_id, email, role);
     if (e == ACCOUNTS_OK) {
         int64_t now_ms = store_now_ms(a);
-        *out = (struct invitation){.role = role, .created_ms = now_ms, .expires_ms = now_ms + INVITATION_MS,
+        *out = (struct invitation){.role = role,
+                                   .created_ms = now_ms,
+                                   .expires_ms = now_ms + INVITATION_MS,
                                    .invited_by = who->kind == ACTOR_PERSON ? who->person_id : 0};
         text_copy(out->organization_id, sizeof out->organization_id, organization_id);
         text_copy(out->environment_id, sizeof out->environment_id, environment_id);
@@ -109,8 +111,8 @@ enum accounts_error accounts_invitations(struct accounts *a, struct span organiz
     return list_give(&l, read_end(a, ACCOUNTS_OK), out, count);
 }
 
-enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct actor *who,
-                                               struct span organization_id, int64_t invitation_id)
+enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct actor *who, struct span organization_id,
+                                               int64_t invitation_id)
 {
     struct invitation i = {.id = 0};
     struct arg now = arg_int(store_now_ms(a));
@@ -150,8 +152,8 @@ enum accounts_error accounts_invitation_look(struct accounts *a, struct span tok
 {
     read_begin(a);
     enum accounts_error e = invitation_find(a, token, out);
-    *exists = e == ACCOUNTS_OK &&
-              sql_int(a, 0, "SELECT 1 FROM person WHERE email = ?", ARGS(arg_cstr(out->email))) == 1;
+    *exists =
+        e == ACCOUNTS_OK && sql_int(a, 0, "SELECT 1 FROM person WHERE email = ?", ARGS(arg_cstr(out->email))) == 1;
     return read_end(a, e);
 }
 
@@ -183,8 +185,7 @@ static enum accounts_error invitation_settle(struct accounts *a, struct span add
     if (person_role(a, id, span_of(i.organization_id), span_of(i.environment_id)) < i.role) {
         role_give(a, span_of(i.organization_id), span_of(i.environment_id), id, i.role);
     }
-    (void)sql_run(a, "UPDATE invitation SET closed_ms = ? WHERE id = ?",
-                  ARGS(arg_int(store_now_ms(a)), arg_int(i.id)));
+    (void)sql_run(a, "UPDATE invitation SET closed_ms = ? WHERE id = ?", ARGS(arg_int(store_now_ms(a)), arg_int(i.id)));
     struct actor who = {.kind = ACTOR_PERSON, .person_id = id, .address = address};
     audit_write(a, &who, AUDIT_INVITATION_ACCEPT,
                 (struct audit_place){span_of(i.organization_id), span_of(i.environment_id)}, span_of(i.email),

@@ -30,8 +30,8 @@ static int64_t categories_version_next(struct accounts *a, struct span environme
     return sql_int(a, 0, "SELECT error_version FROM environment WHERE id = ?", ARGS(arg_text(environment_id)));
 }
 
-enum accounts_error accounts_error_category_set(struct accounts *a, const struct actor *who,
-                                                struct span environment_id, struct error_category *c)
+enum accounts_error accounts_error_category_set(struct accounts *a, const struct actor *who, struct span environment_id,
+                                                struct error_category *c)
 {
     struct span code = span_of(c->code), description = span_of(c->description), notes = span_of(c->notes);
     if (code.len == 0 || !field_note(code, NOTES_VALUE_MAX) || !field_note(description, NOTES_NOTE_MAX) ||
@@ -121,8 +121,7 @@ enum accounts_error accounts_signing_key_add(struct accounts *a, const struct ac
         secret_new(out->id); /* no secret, but of the same shape */
         text_copy(out->public_pem, sizeof out->public_pem, public_pem);
         (void)sql_run(a, "INSERT INTO signing_key (id, environment_id, public_pem, created_s) VALUES (?, ?, ?, ?)",
-                      ARGS(arg_cstr(out->id), arg_text(environment_id), arg_text(public_pem),
-                           arg_int(out->created_s)));
+                      ARGS(arg_cstr(out->id), arg_text(environment_id), arg_text(public_pem), arg_int(out->created_s)));
         audit_write(a, who, AUDIT_SIGNING_KEY_ADD, in_environment(environment_id), span_of(out->id), NO_DETAILS);
     }
     return tx_end(a, e);
@@ -132,17 +131,17 @@ enum accounts_error accounts_signing_key_get(struct accounts *a, struct span env
                                              struct signing_key *out)
 {
     read_begin(a);
-    struct rows r = rows_open(a,
-                              "SELECT id, created_s, public_pem FROM signing_key WHERE environment_id = ? AND id = ?",
-                              ARGS(arg_text(environment_id), arg_text(id)));
+    struct rows r =
+        rows_open(a, "SELECT id, created_s, public_pem FROM signing_key WHERE environment_id = ? AND id = ?",
+                  ARGS(arg_text(environment_id), arg_text(id)));
     bool found = rows_next(&r);
     if (found) signing_key_read(&r, out);
     rows_close(&r);
     return read_end(a, found ? ACCOUNTS_OK : ACCOUNTS_NOT_FOUND);
 }
 
-enum accounts_error accounts_signing_key_remove(struct accounts *a, const struct actor *who,
-                                                struct span environment_id, struct span id)
+enum accounts_error accounts_signing_key_remove(struct accounts *a, const struct actor *who, struct span environment_id,
+                                                struct span id)
 {
     enum accounts_error e = tx_begin(a);
     if (e != ACCOUNTS_OK) return e;
@@ -189,8 +188,8 @@ static void saved_read(const struct rows *r, struct saved_object *o)
 static enum accounts_error saved_load(struct accounts *a, struct span environment_id, struct span id,
                                       struct saved_object *out, struct buf *body)
 {
-    struct rows r = rows_open(a, SAVED_COLUMNS "WHERE environment_id = ? AND id = ?",
-                              ARGS(arg_text(environment_id), arg_text(id)));
+    struct rows r =
+        rows_open(a, SAVED_COLUMNS "WHERE environment_id = ? AND id = ?", ARGS(arg_text(environment_id), arg_text(id)));
     bool found = rows_next(&r);
     if (found) saved_read(&r, out);
     if (found && body != NULL) buf_add_span(body, row_span(&r, 7));
@@ -221,8 +220,8 @@ enum accounts_error accounts_saved_add(struct accounts *a, const struct actor *w
     }
     if (e == ACCOUNTS_OK) {
         int64_t now_ms = store_now_ms(a);
-        *out = (struct saved_object){.kind = kind, .person_id = person_id, .version = 1, .created_ms = now_ms,
-                                     .changed_ms = now_ms};
+        *out = (struct saved_object){
+            .kind = kind, .person_id = person_id, .version = 1, .created_ms = now_ms, .changed_ms = now_ms};
         uuid_new(out->id);
         text_copy(out->name, sizeof out->name, name);
         (void)sql_run(a,
@@ -252,8 +251,8 @@ enum accounts_error accounts_saved_change(struct accounts *a, const struct actor
         (void)sql_run(a,
                       "UPDATE saved_object SET name = ?, body = coalesce(?, body), version = ?, changed_ms = ?"
                       " WHERE environment_id = ? AND id = ?",
-                      ARGS(arg_cstr(out->name), arg_text_or_null(body), arg_int(out->version),
-                           arg_int(out->changed_ms), arg_text(environment_id), arg_text(id)));
+                      ARGS(arg_cstr(out->name), arg_text_or_null(body), arg_int(out->version), arg_int(out->changed_ms),
+                           arg_text(environment_id), arg_text(id)));
         saved_audit(a, who, AUDIT_SAVED_OBJECT_CHANGE, environment_id, out);
     }
     return tx_end(a, e);

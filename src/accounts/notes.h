@@ -24,7 +24,7 @@ struct annotation {
     bool has_sub_property;
     char sub_property_id[NOTES_VALUE_MAX + 1];
 };
-struct annotation_change { /* NULL keeps what is there; note and date_s are needed for a new one */
+struct annotation_change {   /* NULL keeps what is there; note and date_s are needed for a new one */
     const struct span *note; /* 1 to NOTES_NOTE_MAX bytes */
     const int64_t *date_s;
     const struct span *sub_property_id; /* an empty span (ptr NULL) unsets it */
@@ -64,8 +64,8 @@ struct error_category {
     int64_t changed_ms;
 };
 /* Makes or replaces the category of c->code; version and changed_ms are set here and returned in c. */
-enum accounts_error accounts_error_category_set(struct accounts *a, const struct actor *who,
-                                                struct span environment_id, struct error_category *c) MUST_USE;
+enum accounts_error accounts_error_category_set(struct accounts *a, const struct actor *who, struct span environment_id,
+                                                struct error_category *c) MUST_USE;
 enum accounts_error accounts_error_category_remove(struct accounts *a, const struct actor *who,
                                                    struct span environment_id, struct span code) MUST_USE;
 /* By code. version (may be NULL) of the set: grows by one with every set and remove; 0 while there was none. */
@@ -83,16 +83,16 @@ bool accounts_error_rule(struct accounts *a, struct span environment_id, struct 
 /* -- signing keys -- */
 
 struct signing_key {
-    char id[48];         /* 43 characters of URL-safe base64 */
-    int64_t created_s;   /* Unix seconds */
+    char id[48];       /* 43 characters of URL-safe base64 */
+    int64_t created_s; /* Unix seconds */
     char public_pem[NOTES_PEM_MAX + 1];
 };
 enum accounts_error accounts_signing_key_add(struct accounts *a, const struct actor *who, struct span environment_id,
                                              struct span public_pem, struct signing_key *out) MUST_USE;
 enum accounts_error accounts_signing_key_get(struct accounts *a, struct span environment_id, struct span id,
                                              struct signing_key *out) MUST_USE;
-enum accounts_error accounts_signing_key_remove(struct accounts *a, const struct actor *who,
-                                                struct span environment_id, struct span id) MUST_USE;
+enum accounts_error accounts_signing_key_remove(struct accounts *a, const struct actor *who, struct span environment_id,
+                                                struct span id) MUST_USE;
 /* Newest first; total before paging. limit 0: 25. */
 enum accounts_error accounts_signing_keys(struct accounts *a, struct span environment_id, uint32_t offset,
                                           uint32_t limit, struct signing_key **out, size_t *count,

@@ -120,8 +120,7 @@ static int64_t reset_person(struct accounts *a, const uint8_t hash[SECRET_HASH_B
     return id;
 }
 
-enum accounts_error accounts_reset_finish(struct accounts *a, struct span address, struct span token,
-                                          struct span fresh)
+enum accounts_error accounts_reset_finish(struct accounts *a, struct span address, struct span token, struct span fresh)
 {
     uint8_t hash[SECRET_HASH_BYTES];
     char password[PASSWORD_HASH_MAX], email[ACCOUNTS_EMAIL_MAX + 1];
@@ -170,8 +169,8 @@ enum accounts_error accounts_totp_disable(struct accounts *a, const struct actor
     bool self = who->kind == ACTOR_PERSON && who->person_id == person_id;
     enum accounts_error e = tx_begin(a);
     if (e != ACCOUNTS_OK) return e;
-    struct rows r = rows_open(a, "SELECT email FROM person WHERE id = ? AND totp_box IS NOT NULL",
-                              ARGS(arg_int(person_id)));
+    struct rows r =
+        rows_open(a, "SELECT email FROM person WHERE id = ? AND totp_box IS NOT NULL", ARGS(arg_int(person_id)));
     bool found = rows_next(&r);
     if (found) row_text(&r, 0, email, sizeof email);
     rows_close(&r);

@@ -88,8 +88,8 @@ static enum accounts_error person_may_add(struct accounts *a, const struct actor
     if (!organization_known(a, organization_id)) return ACCOUNTS_NOT_FOUND;
     if (!actor_may_grant(a, who, organization_id, (struct span){NULL, 0}, in->role)) return ACCOUNTS_ROLE_REFUSED;
     if (email_known(a, in->email)) return ACCOUNTS_EMAIL_TAKEN;
-    int64_t have = sql_int(a, 0, "SELECT count(*) FROM membership WHERE organization_id = ?",
-                           ARGS(arg_text(organization_id)));
+    int64_t have =
+        sql_int(a, 0, "SELECT count(*) FROM membership WHERE organization_id = ?", ARGS(arg_text(organization_id)));
     return have >= PEOPLE_MAX ? ACCOUNTS_TOO_MANY : ACCOUNTS_OK;
 }
 
@@ -243,8 +243,8 @@ enum accounts_error accounts_environment_role_set(struct accounts *a, const stru
     e = environment_role_check(a, who, environment_id, person_id, role, organization, email);
     if (e == ACCOUNTS_OK) {
         role_give(a, span_of(organization), environment_id, person_id, role);
-        audit_write(a, who, AUDIT_ROLE_SET, (struct audit_place){span_of(organization), environment_id},
-                    span_of(email), DETAILS({"role", arg_cstr(role_name(role))}));
+        audit_write(a, who, AUDIT_ROLE_SET, (struct audit_place){span_of(organization), environment_id}, span_of(email),
+                    DETAILS({"role", arg_cstr(role_name(role))}));
     }
     return tx_end(a, e);
 }
@@ -261,9 +261,8 @@ enum accounts_error accounts_environment_role_clear(struct accounts *a, const st
                            " WHERE e.id = ? AND m.person_id = ?",
                            ARGS(arg_text(environment_id), arg_int(person_id)));
     e = environment_role_check(a, who, environment_id, person_id, (enum role)back, organization, email);
-    if (e == ACCOUNTS_OK &&
-        sql_run(a, "DELETE FROM environment_role WHERE environment_id = ? AND person_id = ?",
-                ARGS(arg_text(environment_id), arg_int(person_id))) != 1) {
+    if (e == ACCOUNTS_OK && sql_run(a, "DELETE FROM environment_role WHERE environment_id = ? AND person_id = ?",
+                                    ARGS(arg_text(environment_id), arg_int(person_id))) != 1) {
         e = ACCOUNTS_NOT_FOUND;
     }
     if (e == ACCOUNTS_OK) {

@@ -57,11 +57,11 @@ enum accounts_error accounts_environment_roles(struct accounts *a, struct span o
 
 struct sign_in {
     struct span email, password;
-    struct span totp;    /* six digits, or empty */
+    struct span totp; /* six digits, or empty */
     /* Of the client, whole: for the throttle and, truncated, for the list of sessions. All clients without one share
      * one bucket. */
     struct span address;
-    struct span agent;   /* user agent, for the list of sessions; cut at 200 bytes */
+    struct span agent; /* user agent, for the list of sessions; cut at 200 bytes */
     enum session_kind kind;
 };
 struct signed_in {
@@ -139,8 +139,8 @@ enum accounts_error accounts_invite(struct accounts *a, const struct actor *who,
 /* The open ones, newest first. */
 enum accounts_error accounts_invitations(struct accounts *a, struct span organization_id, struct invitation **out,
                                          size_t *count) MUST_USE;
-enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct actor *who,
-                                               struct span organization_id, int64_t invitation_id) MUST_USE;
+enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct actor *who, struct span organization_id,
+                                               int64_t invitation_id) MUST_USE;
 /* What a link invites to, for the page that accepts it; or LINK_INVALID. exists: the e-mail has a password here. */
 enum accounts_error accounts_invitation_look(struct accounts *a, struct span token, struct invitation *out,
                                              bool *exists) MUST_USE;

@@ -45,7 +45,7 @@ struct principal {
     int64_t person_id;  /* sessions; 0 for tokens */
     int64_t session_id; /* sessions; 0 for tokens */
     enum session_kind session_kind;
-    int64_t expires_ms; /* 0: never */
+    int64_t expires_ms;                        /* 0: never */
     char organization_id[ACCOUNTS_ID_MAX + 1]; /* of the first environment; of the membership when there is none */
     enum role organization_role;               /* in that organization; ROLE_NONE for tokens */
     char token_id[ACCOUNTS_UUID_MAX + 1];      /* tokens; else "" */

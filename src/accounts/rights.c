@@ -75,8 +75,8 @@ bool role_from_name(struct span name, enum role *out)
 
 bool environment_organization(struct accounts *a, struct span environment_id, char out[ACCOUNTS_ID_MAX + 1])
 {
-    struct rows r = rows_open(a, "SELECT organization_id FROM environment WHERE id = ?",
-                              ARGS(arg_text(environment_id)));
+    struct rows r =
+        rows_open(a, "SELECT organization_id FROM environment WHERE id = ?", ARGS(arg_text(environment_id)));
     bool found = rows_next(&r);
     out[0] = 0;
     if (found) row_text(&r, 0, out, ACCOUNTS_ID_MAX + 1);
@@ -127,7 +127,10 @@ bool actor_may_touch(struct accounts *a, const struct actor *who, int64_t person
 {
     if (who->kind == ACTOR_COMMAND_LINE || who->kind == ACTOR_SERVER) return true;
     if (who->kind == ACTOR_PERSON && who->person_id == person_id) return !strict;
-    struct { char id[ACCOUNTS_ID_MAX + 1]; int64_t role; } places[16];
+    struct {
+        char id[ACCOUNTS_ID_MAX + 1];
+        int64_t role;
+    } places[16];
     size_t count = 0;
     struct rows r = rows_open(a, "SELECT organization_id, role FROM membership WHERE person_id = ? LIMIT 16",
                               ARGS(arg_int(person_id)));

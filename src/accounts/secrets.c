@@ -70,8 +70,8 @@ void uuid_new(char out[ACCOUNTS_UUID_MAX + 1])
 bool password_hash(const struct accounts *a, struct span password, char out[PASSWORD_HASH_MAX])
 {
     _Static_assert(crypto_pwhash_STRBYTES <= PASSWORD_HASH_MAX, "a password hash fits");
-    return crypto_pwhash_str_alg(out, password.ptr, password.len, a->options.password_passes,
-                                 a->options.password_bytes, crypto_pwhash_ALG_ARGON2ID13) == 0;
+    return crypto_pwhash_str_alg(out, password.ptr, password.len, a->options.password_passes, a->options.password_bytes,
+                                 crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
 bool password_right(const struct accounts *a, const char *hash, struct span password)

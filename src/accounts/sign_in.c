@@ -15,9 +15,9 @@ enum accounts_error secret_person_read(struct accounts *a, struct span email, in
 {
     memset(out, 0, sizeof *out);
     read_begin(a);
-    struct rows r = rows_open(a,
-                              "SELECT id, email, password, totp_box, totp_step FROM person WHERE email = ? OR id = ?",
-                              ARGS(arg_text_or_null(email), arg_int_or_null(id)));
+    struct rows r =
+        rows_open(a, "SELECT id, email, password, totp_box, totp_step FROM person WHERE email = ? OR id = ?",
+                  ARGS(arg_text_or_null(email), arg_int_or_null(id)));
     enum accounts_error e = ACCOUNTS_OK;
     if (rows_next(&r)) {
         out->id = row_int(&r, 0);

@@ -226,7 +226,8 @@ bool accounts_env_by_id(struct accounts *a, struct span environment_id, struct e
 void accounts_env_each(struct accounts *a, bool (*visit)(const struct env_facts *env, void *arg), void *arg)
 {
     const struct snapshot *s = snapshot_enter(a);
-    for (size_t i = 0; i < s->environment_count && visit(&s->environments[i].facts, arg); i++) {}
+    for (size_t i = 0; i < s->environment_count && visit(&s->environments[i].facts, arg); i++) {
+    }
     snapshot_leave(a);
 }
 

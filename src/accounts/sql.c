@@ -69,7 +69,8 @@ int64_t sql_run(struct accounts *a, const char *text, const struct arg *args, si
 {
     struct rows r = rows_open(a, text, args, count);
     if (r.statement == NULL) return -1;
-    while (rows_next(&r)) {}
+    while (rows_next(&r)) {
+    }
     return a->tx_failure == ACCOUNTS_OK ? sqlite3_changes64(a->db) : -1;
 }
 

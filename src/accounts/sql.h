@@ -40,8 +40,7 @@ static inline struct arg arg_text_or_null(struct span s)
 {
     return s.len > 0 ? arg_text(s) : (struct arg){.kind = ARG_NULL};
 }
-#define ARGS(...)                                                                                                      \
-    (const struct arg[]){__VA_ARGS__}, sizeof((const struct arg[]){__VA_ARGS__}) / sizeof(struct arg)
+#define ARGS(...) (const struct arg[]){__VA_ARGS__}, sizeof((const struct arg[]){__VA_ARGS__}) / sizeof(struct arg)
 #define NO_ARGS NULL, 0
 
 /* Writes. BUSY or STORE_FAILED: nothing was taken, do not end it. */

@@ -8,7 +8,7 @@
 enum { TOKENS_MAX = 1000 }; /* live ones in one environment */
 
 #define TOKEN_COLUMNS                                                                                                  \
-    "SELECT id, environment_id, name, permissions, filter, created_ms, created_by, expires_ms, last_used_ms,"         \
+    "SELECT id, environment_id, name, permissions, filter, created_ms, created_by, expires_ms, last_used_ms,"          \
     " revoked_ms FROM token "
 
 static void token_read(const struct rows *r, struct token *t)
@@ -62,7 +62,9 @@ enum accounts_error token_insert(struct accounts *a, const struct actor *who, st
                 ARGS(arg_text(environment_id))) >= TOKENS_MAX) {
         return ACCOUNTS_TOO_MANY;
     }
-    *out = (struct token){.permissions = in->permissions, .created_ms = now_ms, .expires_ms = in->expires_ms,
+    *out = (struct token){.permissions = in->permissions,
+                          .created_ms = now_ms,
+                          .expires_ms = in->expires_ms,
                           .created_by = who->kind == ACTOR_PERSON ? who->person_id : 0};
     uuid_new(out->id);
     text_copy(out->environment_id, sizeof out->environment_id, environment_id);
@@ -85,8 +87,7 @@ enum accounts_error token_insert(struct accounts *a, const struct actor *who, st
         text_copy(list + at, sizeof list - at, span_of(text));
         at += strlen(list + at);
     }
-    audit_write(a, who, AUDIT_TOKEN_ADD, (struct audit_place){span_of(organization), environment_id},
-                span_of(out->id),
+    audit_write(a, who, AUDIT_TOKEN_ADD, (struct audit_place){span_of(organization), environment_id}, span_of(out->id),
                 DETAILS({"name", arg_text(in->name)}, {"permissions", arg_cstr(list)},
                         {"filter", arg_text_or_null(in->filter)}, {"expires_ms", arg_int_or_null(in->expires_ms)}));
     return ACCOUNTS_OK;
@@ -147,8 +148,7 @@ enum accounts_error accounts_token_revoke(struct accounts *a, const struct actor
     if (e != ACCOUNTS_OK) return e;
     if (sql_run(a, "UPDATE token SET revoked_ms = ? WHERE id = ? AND environment_id = ? AND revoked_ms IS NULL",
                 ARGS(arg_int(store_now_ms(a)), arg_text(id), arg_text(environment_id))) == 1) {
-        audit_write(a, who, AUDIT_TOKEN_REVOKE, (struct audit_place){.environment_id = environment_id}, id,
-                    NO_DETAILS);
+        audit_write(a, who, AUDIT_TOKEN_REVOKE, (struct audit_place){.environment_id = environment_id}, id, NO_DETAILS);
     } else {
         e = ACCOUNTS_NOT_FOUND;
     }

@@ -63,8 +63,8 @@ static unsigned totp_code(const uint8_t secret[TOTP_SECRET_BYTES], int64_t step)
     sha1_two_blocks(pad, mac, sizeof mac, mac);
     sodium_memzero(pad, sizeof pad);
     size_t at = mac[19] & 0x0f;
-    uint32_t v = (uint32_t)(mac[at] & 0x7f) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 |
-                 mac[at + 3];
+    uint32_t v =
+        (uint32_t)(mac[at] & 0x7f) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 | mac[at + 3];
     return v % 1000000;
 }
 

@@ -47,8 +47,7 @@ bool span_starts(struct span s, struct span prefix)
 
 bool span_ends(struct span s, struct span suffix)
 {
-    return s.len >= suffix.len &&
-           (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+    return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
 ptrdiff_t span_find(struct span s, char c)

@@ -13,12 +13,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A bug, not bad input: prints where and aborts, in release builds too. */
-#define BUG_IF(condition)                                                                          \
-    do {                                                                                           \
-        if (__builtin_expect(!!(condition), 0)) bug_report(__FILE__, __LINE__, #condition);        \
+#define BUG_IF(condition)                                                                                              \
+    do {                                                                                                               \
+        if (__builtin_expect(!!(condition), 0)) bug_report(__FILE__, __LINE__, #condition);                            \
     } while (0)
-void bug_report(const char *file, int line, const char *what)
-    __attribute__((noreturn));
+void bug_report(const char *file, int line, const char *what) __attribute__((noreturn));
 
 /* The world failed (disk, peer, child). Bad input is never an err: it has its own closed table where it is read. */
 enum err {

@@ -22,7 +22,7 @@ static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 uint64_t hash64(struct span s, uint64_t seed);
 
 void sha256_hex(char out[65], struct span s);
-void hex_encode(char *out, const void *bytes, size_t len); /* out holds 2 * len + 1 */
+void hex_encode(char *out, const void *bytes, size_t len);           /* out holds 2 * len + 1 */
 bool hex_decode(struct span hex, uint8_t *out, size_t len) MUST_USE; /* hex.len must be 2 * len */
 /* Random bytes from the system; cannot fail. */
 void random_bytes(void *out, size_t len);

@@ -39,10 +39,8 @@ void jw_init(struct jw *w, struct buf *out)
 static void jw_before(struct jw *w)
 {
     uint64_t bit = (uint64_t)1 << w->depth;
-    if (w->after_key)
-        w->after_key = false;
-    else if (w->filled & bit)
-        buf_addc(w->out, ',');
+    if (w->after_key) w->after_key = false;
+    else if (w->filled & bit) buf_addc(w->out, ',');
     w->filled |= bit;
 }
 
@@ -83,8 +81,11 @@ void jw_array_end(struct jw *w)
 static size_t utf8_char(struct span s)
 {
     const unsigned char *c = (const unsigned char *)s.ptr;
-    size_t len = c[0] < 0x80 ? 1 : c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : c[0] >= 0xE0 && c[0] < 0xF0 ? 3 :
-                 c[0] >= 0xF0 && c[0] < 0xF5 ? 4 : 0;
+    size_t len = c[0] < 0x80                   ? 1
+                 : c[0] >= 0xC2 && c[0] < 0xE0 ? 2
+                 : c[0] >= 0xE0 && c[0] < 0xF0 ? 3
+                 : c[0] >= 0xF0 && c[0] < 0xF5 ? 4
+                                               : 0;
     if (len == 0 || len > s.len) return 0;
     for (size_t i = 1; i < len; i++)
         if ((c[i] & 0xC0) != 0x80) return 0;
@@ -109,14 +110,10 @@ static void jw_escaped(struct buf *out, struct span s)
             continue;
         }
         buf_add(out, s.ptr + plain, i - plain);
-        if (len == 0)
-            buf_adds(out, "\xEF\xBF\xBD");
-        else if (c == '"' || c == '\\')
-            buf_addc(out, '\\'), buf_addc(out, (char)c);
-        else if (c == '\n')
-            buf_adds(out, "\\n");
-        else
-            buf_addf(out, "\\u%04x", c);
+        if (len == 0) buf_adds(out, "\xEF\xBF\xBD");
+        else if (c == '"' || c == '\\') buf_addc(out, '\\'), buf_addc(out, (char)c);
+        else if (c == '\n') buf_adds(out, "\\n");
+        else buf_addf(out, "\\u%04x", c);
         plain = ++i;
     }
     buf_add(out, s.len ? s.ptr + plain : "", s.len - plain);
@@ -144,10 +141,8 @@ void jw_string(struct jw *w, struct span s)
 
 void jw_text(struct jw *w, const char *text)
 {
-    if (text)
-        jw_string(w, span_of(text));
-    else
-        jw_null(w);
+    if (text) jw_string(w, span_of(text));
+    else jw_null(w);
 }
 
 void jw_int(struct jw *w, int64_t v)

@@ -13,9 +13,9 @@
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json_node {
-    uint8_t type;   /* enum json_type */
-    uint32_t next;  /* index of the node after this value and everything inside it */
-    uint32_t count; /* JSON_ARRAY: elements; JSON_OBJECT: members */
+    uint8_t type;    /* enum json_type */
+    uint32_t next;   /* index of the node after this value and everything inside it */
+    uint32_t count;  /* JSON_ARRAY: elements; JSON_OBJECT: members */
     struct span raw; /* the value's own text, quotes and brackets included */
     union {
         int64_t i;
@@ -36,11 +36,13 @@ void json_parser_free(struct json_parser *p);
 
 enum { JSON_DEPTH_MAX = 32 };
 /* The document and all its spans are valid until the next json_parse with p (spans may point into text).
- * false: not one valid JSON value, deeper than JSON_DEPTH_MAX, or over nodes_max nodes; *why (if not NULL) says which. */
+ * false: not one valid JSON value, deeper than JSON_DEPTH_MAX, or over nodes_max nodes; *why (if not NULL) says which.
+ */
 bool json_parse(struct json_parser *p, struct span text, uint32_t nodes_max, struct json_doc *out,
                 const char **why) MUST_USE;
 
-/* The value node of a member (the last one of that name), or NULL. object must be a JSON_OBJECT node of doc, or NULL. */
+/* The value node of a member (the last one of that name), or NULL. object must be a JSON_OBJECT node of doc, or NULL.
+ */
 const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, const char *key);
 /* First child (array element, or first key), then json_next; for (i = 0; i < node->count; i++). */
 static inline const struct json_node *json_first(const struct json_node *parent)
@@ -59,8 +61,8 @@ static inline bool json_is_number(const struct json_node *n)
 {
     return n != NULL && (n->type == JSON_INT || n->type == JSON_DOUBLE);
 }
-double json_number(const struct json_node *n);                     /* 0 when it is no number */
-struct span json_string(const struct json_node *n);                /* {NULL,0} when it is no string */
+double json_number(const struct json_node *n);      /* 0 when it is no number */
+struct span json_string(const struct json_node *n); /* {NULL,0} when it is no string */
 
 /* Writer. Nesting up to 64; a value inside an object must follow jw_key. */
 struct jw {
@@ -76,7 +78,7 @@ void jw_array(struct jw *w);
 void jw_array_end(struct jw *w);
 void jw_key(struct jw *w, const char *key);
 void jw_key_span(struct jw *w, struct span key);
-void jw_string(struct jw *w, struct span s); /* bytes that are not UTF-8 are written as U+FFFD */
+void jw_string(struct jw *w, struct span s);  /* bytes that are not UTF-8 are written as U+FFFD */
 void jw_text(struct jw *w, const char *text); /* NULL writes null */
 void jw_int(struct jw *w, int64_t v);
 /* Integral values below 2^53 without fraction, others in shortest round-trip decimal, NaN and infinities as null. */

@@ -27,7 +27,8 @@ struct json_parser {
     const char *why = nullptr;
 };
 
-namespace {
+namespace
+{
 
 void put_utf8(char *&out, uint32_t c)
 {

@@ -47,8 +47,7 @@ static int run_verb(enum command c, int argc, char **argv, const struct verb *ve
     if (c == COMMAND_user && w.subject == NULL) w.subject = options_text(w.options, "email");
     if (verb == NULL)
         cli_say("%s: say what to do; \"firstframe %s --help\" lists it", command_words(c), command_words(c));
-    else if (verb->needs_subject && w.subject == NULL)
-        cli_say("%s %s: say which one", command_words(c), verb->name);
+    else if (verb->needs_subject && w.subject == NULL) cli_say("%s %s: say which one", command_words(c), verb->name);
     else if (cli_required(w.options, c, required)) {
         exit_code = 1;
         w.accounts = cli_accounts(w.options, true);
@@ -100,7 +99,9 @@ static void json_time(struct work *w, const char *key, int64_t ms)
     else jw_null(&w->w);
 }
 
-/* -- user ------------------------------------------------------------------------------------------------------------------- */
+/* -- user
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static int user_list(struct work *w)
 {
@@ -148,8 +149,8 @@ static int user_add(struct work *w)
         cli_say("--password, --password-file or FIRSTFRAME_PASSWORD is needed");
         return 2;
     }
-    struct person_new in = {.email = span_of(w->subject), .password = password,
-                            .role = environment.len ? ROLE_NONE : role};
+    struct person_new in = {
+        .email = span_of(w->subject), .password = password, .role = environment.len ? ROLE_NONE : role};
     int64_t id;
     enum accounts_error e = accounts_person_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &id);
     if (e == ACCOUNTS_OK && environment.len)
@@ -196,9 +197,9 @@ static int user_role(struct work *w)
     enum role role;
     if (!role_option(w, &role) || !person_named(w, &p) || !first_organization(w, organization)) return 1;
     struct span environment = text_option(w, "environment");
-    enum accounts_error e =
-        environment.len ? accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, p.id, role)
-                        : accounts_role_set(w->accounts, ACTOR_CLI, span_of(organization), p.id, role);
+    enum accounts_error e = environment.len
+                                ? accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, p.id, role)
+                                : accounts_role_set(w->accounts, ACTOR_CLI, span_of(organization), p.id, role);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     buf_addf(&w->out, w->json ? "{}\n" : "%s has a new role\n", w->subject);
     return 0;
@@ -206,12 +207,14 @@ static int user_role(struct work *w)
 
 int cli_user(int argc, char **argv)
 {
-    static const struct verb verbs[] = {{"add", true, user_add}, {"list", false, user_list}, {"remove", true, user_remove},
-        {"password", true, user_password}, {"role", true, user_role}, {NULL, false, NULL}};
+    static const struct verb verbs[] = {{"add", true, user_add},       {"list", false, user_list},
+                                        {"remove", true, user_remove}, {"password", true, user_password},
+                                        {"role", true, user_role},     {NULL, false, NULL}};
     return run_verb(COMMAND_user, argc, argv, verbs);
 }
 
-/* -- token ------------------------------------------------------------------------------------------------------------------ */
+/* -- token
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* --environment (an id), or the oldest. */
 static bool environment_option(struct work *w, struct environment *out)
@@ -255,7 +258,8 @@ static int token_add(struct work *w)
     if (!environment_option(w, &environment)) return 1;
     int64_t days = options_number(w->options, "expires-in-days");
     struct span name = text_option(w, "name");
-    struct token_new in = {.name = name.len ? name : SPAN("command line"), .permissions = permissions,
+    struct token_new in = {.name = name.len ? name : SPAN("command line"),
+                           .permissions = permissions,
                            .filter = text_option(w, "filter"),
                            .expires_ms = days ? wall_now_ms() + days * 86400000 : 0};
     struct token made;
@@ -331,18 +335,19 @@ static int token_remove(struct work *w)
 
 int cli_token(int argc, char **argv)
 {
-    static const struct verb verbs[] = {{"add", false, token_add}, {"list", false, token_list},
-        {"remove", true, token_remove}, {NULL, false, NULL}};
+    static const struct verb verbs[] = {
+        {"add", false, token_add}, {"list", false, token_list}, {"remove", true, token_remove}, {NULL, false, NULL}};
     return run_verb(COMMAND_token, argc, argv, verbs);
 }
 
-/* -- environment ------------------------------------------------------------------------------------------------------------- */
+/* -- environment
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void environment_row(struct work *w, const struct environment *e)
 {
     if (!w->json) {
-        buf_addf(&w->out, "%-10s %-12s %-26s %s%s\n", e->facts.environment_id, environment_type_name(e->type), e->env_key,
-                 e->name, e->facts.allow_backfill ? "  (backfill)" : "");
+        buf_addf(&w->out, "%-10s %-12s %-26s %s%s\n", e->facts.environment_id, environment_type_name(e->type),
+                 e->env_key, e->name, e->facts.allow_backfill ? "  (backfill)" : "");
         return;
     }
     jw_object(&w->w);
@@ -370,8 +375,8 @@ static int environment_list(struct work *w)
 }
 
 /* The settings that were given on the command line. */
-static bool environment_change(struct work *w, struct environment_change *in, enum environment_type *type, bool *backfill,
-                               uint32_t *retention)
+static bool environment_change(struct work *w, struct environment_change *in, enum environment_type *type,
+                               bool *backfill, uint32_t *retention)
 {
     *in = (struct environment_change){.name = text_option(w, "name"), .env_key = text_option(w, "env-key")};
     if (options_given(w->options, "type")) {
@@ -423,7 +428,8 @@ static int environment_remove(struct work *w)
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     struct span confirm = text_option(w, "confirm");
     if (confirm.len == 0) {
-        cli_say("this deletes %lld tokens, %lld signing keys, %lld annotations, %lld error categories and %lld saved objects; "
+        cli_say("this deletes %lld tokens, %lld signing keys, %lld annotations, %lld error categories and %lld saved "
+                "objects; "
                 "repeat it with --confirm and the environment's name",
                 (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
                 (long long)contents.error_categories, (long long)contents.saved_objects);
@@ -437,12 +443,17 @@ static int environment_remove(struct work *w)
 
 int cli_environment(int argc, char **argv)
 {
-    static const struct verb verbs[] = {{"add", false, environment_add}, {"list", false, environment_list},
-        {"update", true, environment_update}, {"remove", true, environment_remove}, {NULL, false, NULL}};
+    static const struct verb verbs[] = {{"add", false, environment_add},
+                                        {"list", false, environment_list},
+                                        {"update", true, environment_update},
+                                        {"remove", true, environment_remove},
+                                        {NULL, false, NULL}};
     return run_verb(COMMAND_environment, argc, argv, verbs);
 }
 
-/* -- audit ------------------------------------------------------------------------------------------------------------------- */
+/* -- audit
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 int cli_audit(int argc, char **argv)
 {

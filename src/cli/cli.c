@@ -49,8 +49,8 @@ bool cli_required(const struct options *o, enum command c, const char *const *na
 {
     for (size_t i = 0; names[i]; i++) {
         if (options_text(o, names[i])) continue;
-        fprintf(stderr, "firstframe %s: --%s is required; \"firstframe %s --help\" explains it\n", command_words(c), names[i],
-                command_words(c));
+        fprintf(stderr, "firstframe %s: --%s is required; \"firstframe %s --help\" explains it\n", command_words(c),
+                names[i], command_words(c));
         return false;
     }
     return true;

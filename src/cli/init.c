@@ -21,8 +21,10 @@ static void print_made(const struct account_made *made, bool as_json)
         jw_object_end(&w);
         buf_addc(&out, '\n');
     } else {
-        buf_addf(&out, "environment  %s\nenv key      %s   (players send it)\ntoken id     %s\ntoken secret %s   (shown once)\n",
-                 made->environment_id, made->env_key, made->token_id, made->token_secret);
+        buf_addf(
+            &out,
+            "environment  %s\nenv key      %s   (players send it)\ntoken id     %s\ntoken secret %s   (shown once)\n",
+            made->environment_id, made->env_key, made->token_id, made->token_secret);
     }
     cli_print(&out);
     explicit_bzero(out.ptr, out.len);

@@ -34,7 +34,8 @@ struct app {
     atomic_bool serving; /* everything is in its place: requests are passed on */
 };
 
-/* -- one request to its part ------------------------------------------------------------------------------------------------ */
+/* -- one request to its part
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool is_api(struct span path)
 {
@@ -55,7 +56,8 @@ static void app_handle(void *ctx, struct http_request *r)
     else assets_handle(app->assets, r);
 }
 
-/* -- what the parts ask of each other ------------------------------------------------------------------------------------------ */
+/* -- what the parts ask of each other
+ * ------------------------------------------------------------------------------------------ */
 
 static bool find_env(void *ctx, struct span env_key, struct collector_env *out)
 {
@@ -119,7 +121,8 @@ static void replay_progress(void *ctx, uint64_t done, uint64_t total)
     if (isatty(STDERR_FILENO) && done == total) fputc('\n', stderr);
 }
 
-/* -- paths and addresses ------------------------------------------------------------------------------------------------------- */
+/* -- paths and addresses
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool program_dir(char out[PATH_MAX])
 {
@@ -149,7 +152,8 @@ static bool app_paths(struct app *app)
 
 static bool listens_on_loopback(const char *listen)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 || strncmp(listen, "[::1]:", 6) == 0;
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
+           strncmp(listen, "[::1]:", 6) == 0;
 }
 
 /* What people type: --public-url, or made from --listen and the port that was bound. */
@@ -170,7 +174,9 @@ static void app_public_url(struct app *app, uint16_t port)
     }
 }
 
-/* -- building ---------------------------------------------------------------------------------------------------------------------- */
+/* -- building
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool start_accounts(struct app *app)
 {
@@ -184,8 +190,8 @@ static bool start_accounts(struct app *app)
 static bool start_store(struct app *app, unsigned shards)
 {
     char why[256] = "";
-    struct store_options options = {.url = options_text(app->options, "store"), .engine = app->engine,
-                                    .engine_dir = app->engine_dir};
+    struct store_options options = {
+        .url = options_text(app->options, "store"), .engine = app->engine, .engine_dir = app->engine_dir};
     if (options.url == NULL && access(app->engine, X_OK) != 0) {
         cli_say("the embedded store %s is missing; give --engine or --store", app->engine);
         return false;
@@ -209,7 +215,8 @@ static bool start_collector(struct app *app)
         cli_say("--addresses: expected truncated or none");
         return false;
     }
-    struct enrich_options enrich = {.share = app->share, .geo_city = options_text(app->options, "geo-city"),
+    struct enrich_options enrich = {.share = app->share,
+                                    .geo_city = options_text(app->options, "geo-city"),
                                     .geo_asn = options_text(app->options, "geo-asn")};
     char why[256] = "";
     app->enrich = enrich_new(&enrich, why);
@@ -217,8 +224,8 @@ static bool start_collector(struct app *app)
         cli_say("%s", why);
         return false;
     }
-    struct collector_options options = {.env_find = find_env, .env_ctx = app, .enrich = app->enrich,
-                                        .keep_addresses = keep};
+    struct collector_options options = {
+        .env_find = find_env, .env_ctx = app, .enrich = app->enrich, .keep_addresses = keep};
     app->collector = collector_new(&options);
     return true;
 }
@@ -238,8 +245,8 @@ static bool start_pipeline(struct app *app, unsigned shards)
     options.views.dropped = view_dropped;
     options.views.categorise = categorise;
     options.views.ctx = app;
-    options.sink = (struct pipeline_sink){.ctx = app, .row = sink_row, .barrier = sink_barrier,
-                                          .wait_stored = sink_wait_stored};
+    options.sink =
+        (struct pipeline_sink){.ctx = app, .row = sink_row, .barrier = sink_barrier, .wait_stored = sink_wait_stored};
     options.posts = pipeline_posts_of(app->collector);
     options.progress = replay_progress;
     options.hooks_ctx = app;
@@ -269,11 +276,17 @@ static bool start_http(struct app *app)
         .handler = app_handle,
         .ctx = app,
     };
-    app->health = (struct health){.collector = app->collector, .pipeline = app->pipeline, .store = app->store,
-                                  .writer = app->writer, .metrics_token = options_text(o, "metrics-token")};
+    app->health = (struct health){.collector = app->collector,
+                                  .pipeline = app->pipeline,
+                                  .store = app->store,
+                                  .writer = app->writer,
+                                  .metrics_token = options_text(o, "metrics-token")};
     app->assets = assets_load(app->share);
-    struct api_options api = {.accounts = app->accounts, .store = app->store, .collector = app->collector,
-                              .query_threads = (unsigned)options_number(o, "query-threads"), .public_url = app->public_url,
+    struct api_options api = {.accounts = app->accounts,
+                              .store = app->store,
+                              .collector = app->collector,
+                              .query_threads = (unsigned)options_number(o, "query-threads"),
+                              .public_url = app->public_url,
                               .data_dir = options_text(o, "data")};
     app->api = api_new(&api);
     app->http = http_server_start(&config, why);
@@ -304,8 +317,7 @@ static bool app_wait_ready(struct app *app)
         cli_say("%s", why);
         return false;
     }
-    if (!store_wait_ready(app->store, STORE_WAIT_MS))
-        LOG_WRN("store_not_ready", "waited_ms=%d", STORE_WAIT_MS);
+    if (!store_wait_ready(app->store, STORE_WAIT_MS)) LOG_WRN("store_not_ready", "waited_ms=%d", STORE_WAIT_MS);
     printf("listening on %s\n", app->public_url);
     (void)fflush(stdout);
     if (!accounts_exists(app->accounts)) LOG_WRN("no_account", "hint=\"firstframe init creates one\"");

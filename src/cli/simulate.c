@@ -20,8 +20,8 @@
 
 enum {
     HOUR_MS = 3600000,
-    ENDED_BEFORE_MS = 3000,  /* a finished view ended at least this long ago */
-    RECENT_MS_MIN = 60000,   /* views made "now" opened their page this long ago */
+    ENDED_BEFORE_MS = 3000, /* a finished view ended at least this long ago */
+    RECENT_MS_MIN = 60000,  /* views made "now" opened their page this long ago */
     RECENT_MS_MAX = 1200000,
     PEOPLE_LIVE = 4000,
     PATIENCE_MS = 600000,
@@ -71,10 +71,8 @@ static int64_t busy_at(const struct run *r, double share)
     size_t low = 0, high = r->hours;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (r->busy[middle] <= share)
-            low = middle;
-        else
-            high = middle;
+        if (r->busy[middle] <= share) low = middle;
+        else high = middle;
     }
     double inside = (share - r->busy[low]) / (r->busy[low + 1] - r->busy[low]);
     double hours = (double)low + inside - (double)r->hours;
@@ -182,9 +180,8 @@ static void print_json(const struct run *r, const struct sim_send_stats *s, doub
         const char *key;
         uint64_t v;
     } counts[] = {
-        {"views", r->views},           {"events", r->events},         {"beacons", s->posts},
-        {"bytes", s->bytes},           {"retries", s->retries},       {"lost", s->lost},
-        {"duplicated", s->duplicated}, {"reordered", s->reordered},
+        {"views", r->views},     {"events", r->events}, {"beacons", s->posts},         {"bytes", s->bytes},
+        {"retries", s->retries}, {"lost", s->lost},     {"duplicated", s->duplicated}, {"reordered", s->reordered},
     };
     for (size_t i = 0; i < COUNT(counts); i++) jw_key(&w, counts[i].key), jw_int(&w, (int64_t)counts[i].v);
     jw_key(&w, "seconds"), jw_double(&w, seconds);
@@ -290,10 +287,8 @@ static int run_send(struct run *r, bool as_json)
     if (r->terminal) fprintf(stderr, "\r\033[K");
     if (r->send.stop_fd >= 0) (void)close(r->send.stop_fd);
     const double seconds = (double)(wall_now_ms() - r->begin_ms) / 1000.0;
-    if (as_json)
-        print_json(r, &stats, seconds);
-    else
-        print_summary(r, &stats, seconds);
+    if (as_json) print_json(r, &stats, seconds);
+    else print_summary(r, &stats, seconds);
     if (err != ERR_NONE) cli_say("%s", why);
     return err == ERR_NONE ? 0 : 1;
 }

@@ -29,10 +29,8 @@ static bool filters_take(struct spark *s, int *argc, char **argv)
     int kept = 1;
     for (int i = 1; i < *argc; i++) {
         const char *value = NULL;
-        if (strncmp(argv[i], "--filter=", 9) == 0)
-            value = argv[i] + 9;
-        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < *argc)
-            value = argv[++i];
+        if (strncmp(argv[i], "--filter=", 9) == 0) value = argv[i] + 9;
+        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < *argc) value = argv[++i];
         if (value == NULL) {
             argv[kept++] = argv[i];
             continue;
@@ -198,12 +196,9 @@ static void value_text(char out[64], enum metric_unit unit, double v)
 {
     switch (unit) {
     case UNIT_MS:
-        if (v >= 3600000)
-            (void)snprintf(out, 64, "%.1f h", v / 3600000);
-        else if (v >= 10000)
-            (void)snprintf(out, 64, "%.1f s", v / 1000);
-        else
-            (void)snprintf(out, 64, "%.0f ms", v);
+        if (v >= 3600000) (void)snprintf(out, 64, "%.1f h", v / 3600000);
+        else if (v >= 10000) (void)snprintf(out, 64, "%.1f s", v / 1000);
+        else (void)snprintf(out, 64, "%.0f ms", v);
         return;
     case UNIT_SCORE: (void)snprintf(out, 64, "%.3f", v); return;
     case UNIT_FRACTION: (void)snprintf(out, 64, "%.2f %%", v * 100); return;
@@ -251,10 +246,8 @@ static int draw(const struct spark *s, const struct json_doc *doc, const struct 
     char text[3][64];
     const double values[] = {low, high, last};
     for (size_t i = 0; i < COUNT(values); i++) value_text(text[i], unit_of(s), values[i]);
-    if (any)
-        buf_addf(&out, "\n%s: min %s  max %s  last %s\n", s->metric, text[0], text[1], text[2]);
-    else
-        buf_addf(&out, "\n%s: no views in this window\n", s->metric);
+    if (any) buf_addf(&out, "\n%s: min %s  max %s  last %s\n", s->metric, text[0], text[1], text[2]);
+    else buf_addf(&out, "\n%s: no views in this window\n", s->metric);
     cli_print(&out);
     buf_free(&out);
     return 0;

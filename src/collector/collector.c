@@ -14,9 +14,9 @@
 
 enum {
     POST_MAGIC = 0x464F5354,
-    POST_BLOCK_BYTES = 6 * 1024,        /* what a usual post needs */
+    POST_BLOCK_BYTES = 6 * 1024, /* what a usual post needs */
     POST_ARENA_MAX = 24 * 1024 * 1024,
-    POST_KEEP_BYTES = 64 * 1024,        /* a larger arena is given back instead of reused */
+    POST_KEEP_BYTES = 64 * 1024, /* a larger arena is given back instead of reused */
     POSTS_FREE_MAX = 1024,
     PAYLOAD_BYTES_MAX = COLLECTOR_BODY_BYTES_MAX + 64 * 1024,
     SCRATCH_KEEP_BYTES = 256 * 1024,
@@ -118,10 +118,8 @@ void collector_post_release(struct collector_post *post)
     if (atomic_fetch_sub_explicit(&post->refs, 1, memory_order_acq_rel) != 1) return;
     struct collector *c = post->owner;
     post->magic = 0;
-    if (post->arena.used > POST_KEEP_BYTES)
-        arena_free(&post->arena);
-    else
-        arena_reset(&post->arena);
+    if (post->arena.used > POST_KEEP_BYTES) arena_free(&post->arena);
+    else arena_reset(&post->arena);
     pthread_mutex_lock(&c->lock);
     bool keep = c->free_count < POSTS_FREE_MAX;
     if (keep) {
@@ -144,7 +142,10 @@ size_t collector_post_bytes(const struct collector_post *post)
 /* -- answers ------------------------------------------------------------------------------------------------------- */
 
 /* Browsers hide an answer without this from the SDK, which then sends again. */
-#define ALLOW_ORIGIN {SPAN("Access-Control-Allow-Origin"), SPAN("*")}
+#define ALLOW_ORIGIN                                                                                                   \
+    {                                                                                                                  \
+        SPAN("Access-Control-Allow-Origin"), SPAN("*")                                                                 \
+    }
 
 static const struct http_header ok_headers[] = {ALLOW_ORIGIN};
 static const struct http_header busy_headers[] = {ALLOW_ORIGIN, {SPAN("Retry-After"), SPAN("5")}};
@@ -308,11 +309,10 @@ static void quota_filter(struct intake *in, const bool *env_over)
     for (uint32_t i = 0; i < b->event_count; i++) {
         const struct beacon_event *e = &b->events[i];
         const struct collector_env *env = &in->envs[e->env];
-        if (!env_over[e->env] && quota_view(in->c->quotas, env->id, env->views_per_minute_max, e->view_id,
-                                            e->sequence == 1, b->received_ms))
+        if (!env_over[e->env] &&
+            quota_view(in->c->quotas, env->id, env->views_per_minute_max, e->view_id, e->sequence == 1, b->received_ms))
             b->events[kept++] = *e;
-        else
-            in->scratch->refused[in->refused_count++] = in->decoded.index[i];
+        else in->scratch->refused[in->refused_count++] = in->decoded.index[i];
     }
     b->event_count = kept;
 }
@@ -399,8 +399,8 @@ static const struct step {
     const char *name;
     enum drop (*run)(struct intake *in);
 } steps[] = {
-    {"size", step_size},       {"format", step_format}, {"address", step_address}, {"inflate", step_inflate},
-    {"decode", step_decode},   {"quota", step_quota},   {"enrich", step_enrich},   {"journal", step_journal},
+    {"size", step_size},     {"format", step_format}, {"address", step_address}, {"inflate", step_inflate},
+    {"decode", step_decode}, {"quota", step_quota},   {"enrich", step_enrich},   {"journal", step_journal},
 };
 
 /* Into the recent-beacons view, of each environment that the POST names, or of none. */

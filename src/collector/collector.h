@@ -58,10 +58,10 @@ struct collector_options {
     /* The environment of a key; false: no such key. Any thread, fast, from memory. */
     bool (*env_find)(void *ctx, struct span env_key, struct collector_env *out);
     void *env_ctx;
-    struct enrich *enrich;     /* NULL: geography and devices stay unknown. The caller's */
-    bool keep_addresses;       /* false: no environment keeps them */
+    struct enrich *enrich;                    /* NULL: geography and devices stay unknown. The caller's */
+    bool keep_addresses;                      /* false: no environment keeps them */
     uint32_t address_requests_per_second_max; /* a client address; 0: no limit */
-    size_t recent_bytes_max;   /* memory of the recent-beacons view; default (0) 32 MiB */
+    size_t recent_bytes_max;                  /* memory of the recent-beacons view; default (0) 32 MiB */
 };
 struct collector *collector_new(const struct collector_options *options) MUST_USE;
 /* All posts must have been released. NULL is fine. */

@@ -62,14 +62,14 @@ struct pipeline_posts pipeline_posts_of(struct collector *c);
 struct pipeline_options {
     /* The callbacks are the pipeline's; now_ms, if set, is called with journal.ctx. Checkpoints lie in the same dir. */
     struct journal_options journal;
-    unsigned shards;                /* threads, 1..PIPELINE_TABLES; 0: one a processor */
+    unsigned shards; /* threads, 1..PIPELINE_TABLES; 0: one a processor */
     /* row is the pipeline's; open_views_max is for all tables together; dropped and categorise are called on shard
      * threads, with views.ctx. */
     struct view_table_options views;
     struct pipeline_sink sink;
     struct pipeline_posts posts;
-    size_t behind_bytes_max; /* default 256 MiB */
-    size_t behind_posts_max; /* default 200,000 */
+    size_t behind_bytes_max;       /* default 256 MiB */
+    size_t behind_posts_max;       /* default 200,000 */
     uint64_t checkpoint_bytes_min; /* journal bytes that make one due (or twice the last one's size); default 64 MiB */
     int checkpoint_seconds_max;    /* due after this if anything changed; default 300 */
     int checkpoint_seconds_min;    /* not more often; default 10 */
@@ -95,8 +95,8 @@ enum err pipeline_wait_ready(struct pipeline *p, int timeout_ms, char why[PIPELI
 enum err pipeline_append(void *pipeline, struct collector_post *post, struct span payload) MUST_USE;
 
 struct pipeline_status {
-    bool ready;                /* beacons can be acknowledged */
-    const char *reason;        /* why not, a constant; "" when ready */
+    bool ready;         /* beacons can be acknowledged */
+    const char *reason; /* why not, a constant; "" when ready */
     bool replaying;
     uint64_t replay_done_bytes, replay_total_bytes;
     uint64_t journal_segments, journal_bytes;

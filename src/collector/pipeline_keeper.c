@@ -10,10 +10,10 @@
 #include <stdlib.h>
 
 enum {
-    LOOK_MS = 1000,         /* how often it is asked whether a checkpoint is due */
+    LOOK_MS = 1000, /* how often it is asked whether a checkpoint is due */
     STORE_WAIT_MS = 250,
-    STORE_TELL_MS = 60000,  /* a log line while the store keeps a checkpoint waiting */
-    REPLAY_POSTS = 64,      /* shared out at a time */
+    STORE_TELL_MS = 60000, /* a log line while the store keeps a checkpoint waiting */
+    REPLAY_POSTS = 64,     /* shared out at a time */
     REPLAY_TELL_MS = 5000,
 };
 
@@ -118,8 +118,8 @@ static void replay_progress(void *ctx, uint64_t done, uint64_t total)
     if (r->p->options.progress) r->p->options.progress(r->p->options.hooks_ctx, done, total);
     if (now_ms - r->told_ms < REPLAY_TELL_MS) return;
     r->told_ms = now_ms;
-    LOG_INF("replay", "done_bytes=%llu of_bytes=%llu percent=%.1f", (unsigned long long)done,
-            (unsigned long long)total, total ? 100.0 * (double)done / (double)total : 100.0);
+    LOG_INF("replay", "done_bytes=%llu of_bytes=%llu percent=%.1f", (unsigned long long)done, (unsigned long long)total,
+            total ? 100.0 * (double)done / (double)total : 100.0);
 }
 
 static enum err start_load(struct pipeline *p, struct checkpoint *c)
@@ -311,8 +311,7 @@ static void keeper_stop_journal(struct pipeline *p)
 static void keeper_join_shards(struct pipeline *p)
 {
     for (unsigned s = 0; s < p->shard_count; s++) queue_close(p->shards[s].queue);
-    for (unsigned s = 0; s < p->shard_count && p->loaded; s++)
-        BUG_IF(pthread_join(p->shards[s].thread, NULL) != 0);
+    for (unsigned s = 0; s < p->shard_count && p->loaded; s++) BUG_IF(pthread_join(p->shards[s].thread, NULL) != 0);
 }
 
 void *keeper_main(void *pipeline)

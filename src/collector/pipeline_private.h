@@ -36,8 +36,8 @@ struct pipeline_barrier {
     struct checkpoint_writer *writer;
     struct journal_position position; /* set when it is sent */
     int64_t clock_ms;
-    unsigned left;  /* shards that have not met it; under the pipeline's lock */
-    bool failed;    /* a shard could not save, or has lost a row */
+    unsigned left; /* shards that have not met it; under the pipeline's lock */
+    bool failed;   /* a shard could not save, or has lost a row */
 };
 
 struct shard {
@@ -72,14 +72,14 @@ struct pipeline {
     atomic_bool give_up; /* the stop's deadline has passed: nobody waits any longer */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;           /* any of the following */
-    char why[PIPELINE_WHY_BYTES];     /* after PIPELINE_FAILED */
+    pthread_cond_t changed;       /* any of the following */
+    char why[PIPELINE_WHY_BYTES]; /* after PIPELINE_FAILED */
     enum err failed;
     const struct checkpoint *checkpoint; /* to load from, while loading; NULL: none */
-    unsigned loaded;                  /* shards that have loaded their tables */
+    unsigned loaded;                     /* shards that have loaded their tables */
     bool load_failed;
-    struct pipeline_barrier *wanted;  /* to be sent by whoever dispatches next */
-    bool writer_gone;                 /* the journal has stopped: nothing is dispatched any more */
+    struct pipeline_barrier *wanted; /* to be sent by whoever dispatches next */
+    bool writer_gone;                /* the journal has stopped: nothing is dispatched any more */
     bool stopping, checkpoint_soon;
     struct journal_position dispatched; /* as of the last turn */
     int64_t clock_ms;

@@ -10,8 +10,8 @@
 enum {
     ADDRESS_SLOTS = 1 << 14,
     ENV_BUCKETS = 256,
-    ENVS_MAX = 4096,         /* environments with a quota; those beyond it have none */
-    VIEW_SLOTS = 1 << 14,    /* views remembered of one environment */
+    ENVS_MAX = 4096,      /* environments with a quota; those beyond it have none */
+    VIEW_SLOTS = 1 << 14, /* views remembered of one environment */
     BURST_SECONDS = 10,
 };
 
@@ -93,7 +93,7 @@ static struct quota_env *quota_env_find(struct quotas *q, const char *id, int64_
     for (; *at; at = &(*at)->next)
         if (strcmp((*at)->id, id) == 0) return *at;
     size_t len = strlen(id);
-    if (q->env_count >= ENVS_MAX || len >= sizeof (*at)->id) return NULL;
+    if (q->env_count >= ENVS_MAX || len >= sizeof(*at)->id) return NULL;
     struct quota_env *env = calloc(1, sizeof *env);
     BUG_IF(env == NULL);
     memcpy(env->id, id, len);

@@ -21,7 +21,7 @@ enum {
 struct entry {
     _Atomic uint32_t refs;
     struct ring *ring;
-    struct entry *newer, *older;     /* in its ring */
+    struct entry *newer, *older;         /* in its ring */
     struct entry *newer_all, *older_all; /* among all */
     size_t bytes;
     int64_t received_ms;
@@ -144,8 +144,13 @@ static struct entry *entry_new(const struct recent_post *post)
     payload_encode(&text, &p);
     struct entry *e = text.failed ? NULL : malloc(sizeof *e + text.len);
     if (e) {
-        *e = (struct entry){.refs = 1, .bytes = sizeof *e + text.len, .received_ms = post->received_ms,
-            .body_bytes = post->body_bytes, .problem = post->problem, .detail = post->detail, .judgement_count = keys};
+        *e = (struct entry){.refs = 1,
+                            .bytes = sizeof *e + text.len,
+                            .received_ms = post->received_ms,
+                            .body_bytes = post->body_bytes,
+                            .problem = post->problem,
+                            .detail = post->detail,
+                            .judgement_count = keys};
         for (uint32_t i = 0; i < keys; i++) e->verdicts[i] = post->judgements[i].verdict;
         memcpy(e->text, text.ptr, text.len);
         e->payload = span_make(e->text, text.len);

@@ -22,11 +22,11 @@ struct judgement { /* what became of one environment key of a POST */
 
 struct recent_post {
     int64_t received_ms;
-    uint8_t format; /* 0: none was recognised */
-    enum drop problem;    /* why the whole POST was refused, or DROP_NONE */
-    const char *detail;   /* a constant sentence on it, or NULL */
-    struct span body;     /* inflated; may be empty */
-    size_t body_bytes;    /* its real length */
+    uint8_t format;                    /* 0: none was recognised */
+    enum drop problem;                 /* why the whole POST was refused, or DROP_NONE */
+    const char *detail;                /* a constant sentence on it, or NULL */
+    struct span body;                  /* inflated; may be empty */
+    size_t body_bytes;                 /* its real length */
     const struct viewer_facts *viewer; /* user agent, browser, os, device category, country are shown */
     const struct judgement *judgements;
     uint32_t judgement_count;

@@ -138,7 +138,8 @@ static bool option_take(struct options *o, int argc, char **argv, int *i, struct
     if (from_file) return secret_read(o, row, value, message);
     if (row->kind == KIND_NUMBER && !number_valid(row, value, message)) return false;
     value_set(o, row, value, true);
-    if (row->kind == KIND_SECRET) memset(argv[*i] + (value - argv[*i]), 'x', strlen(value)); /* out of the process list */
+    if (row->kind == KIND_SECRET)
+        memset(argv[*i] + (value - argv[*i]), 'x', strlen(value)); /* out of the process list */
     return true;
 }
 
@@ -247,8 +248,9 @@ void options_print_help(enum command c, struct buf *out)
         if (row->fallback[0]) buf_addf(out, " (default: %s)", row->fallback);
         if (row->variable[0]) buf_addf(out, " [%s]", row->variable);
         buf_addc(out, '\n');
-        if (row->kind == KIND_SECRET) buf_addf(out, "  --%s-file %-*s the same, from the first line of a file\n", row->name,
-                                               (int)(21 - strlen(row->name)), "FILE");
+        if (row->kind == KIND_SECRET)
+            buf_addf(out, "  --%s-file %-*s the same, from the first line of a file\n", row->name,
+                     (int)(21 - strlen(row->name)), "FILE");
         buf_free(&name);
     }
     buf_addf(out, "  %-28s %s\n", "--help", "this text");
@@ -256,9 +258,10 @@ void options_print_help(enum command c, struct buf *out)
 
 void options_print_commands(struct buf *out)
 {
-    buf_adds(out, "firstframe: self-hosted video quality-of-experience analytics\n\nusage: firstframe COMMAND [options]\n\n");
-    for (size_t i = 0; i < COUNT(commands); i++)
-        buf_addf(out, "  %-14s %s\n", commands[i].words, commands[i].summary);
+    buf_adds(
+        out,
+        "firstframe: self-hosted video quality-of-experience analytics\n\nusage: firstframe COMMAND [options]\n\n");
+    for (size_t i = 0; i < COUNT(commands); i++) buf_addf(out, "  %-14s %s\n", commands[i].words, commands[i].summary);
     buf_adds(out, "\n\"firstframe COMMAND --help\" explains a command.\n");
 }
 
@@ -272,8 +275,8 @@ void options_print_reference(struct buf *out)
             if (rows[i].command != (enum command)c) continue;
             if (!any) buf_adds(out, "\n| option | default | environment | meaning |\n|---|---|---|---|\n");
             any = true;
-            buf_addf(out, "| `--%s%s%s` | %s | %s | %s |\n", rows[i].name, rows[i].metavar[0] ? " " : "", rows[i].metavar,
-                     rows[i].fallback, rows[i].variable, rows[i].help);
+            buf_addf(out, "| `--%s%s%s` | %s | %s | %s |\n", rows[i].name, rows[i].metavar[0] ? " " : "",
+                     rows[i].metavar, rows[i].fallback, rows[i].variable, rows[i].help);
         }
     }
 }

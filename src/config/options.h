@@ -23,8 +23,8 @@ enum options_outcome {
     OPTIONS_BAD,  /* message says which option and what was expected */
 };
 /* argv[0] is the command's own word. *out is for options_free, also after OPTIONS_BAD. message must be buf_init'ed. */
-enum options_outcome options_parse(enum command c, int argc, char **argv, struct options **out, struct buf *message)
-    MUST_USE;
+enum options_outcome options_parse(enum command c, int argc, char **argv, struct options **out,
+                                   struct buf *message) MUST_USE;
 void options_free(struct options *o);
 
 /* The names must be rows of options.def for the command; anything else is a bug. */

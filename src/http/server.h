@@ -16,10 +16,18 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum http_method { HTTP_M_GET, HTTP_M_HEAD, HTTP_M_POST, HTTP_M_PUT, HTTP_M_PATCH, HTTP_M_DELETE, HTTP_M_OPTIONS,
-                   HTTP_M_OTHER };
+enum http_method {
+    HTTP_M_GET,
+    HTTP_M_HEAD,
+    HTTP_M_POST,
+    HTTP_M_PUT,
+    HTTP_M_PATCH,
+    HTTP_M_DELETE,
+    HTTP_M_OPTIONS,
+    HTTP_M_OTHER
+};
 
-struct http_address { /* the client, after PROXY / Forwarded where the peer is trusted */
+struct http_address {  /* the client, after PROXY / Forwarded where the peer is trusted */
     uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
     bool is_v4;
     uint16_t port;
@@ -32,15 +40,15 @@ struct http_header {
 struct http_request {
     enum http_method method;
     struct span method_text;
-    struct span target; /* as sent */
-    struct span path;   /* before '?', percent-decoded once; a path that decodes to a NUL is refused */
-    struct span query;  /* after '?', not decoded */
+    struct span target;                /* as sent */
+    struct span path;                  /* before '?', percent-decoded once; a path that decodes to a NUL is refused */
+    struct span query;                 /* after '?', not decoded */
     const struct http_header *headers; /* in order; names as sent */
     size_t header_count;
     struct span body; /* Content-Encoding gzip is NOT undone: see http_inflate */
     bool body_cut;    /* the body was longer than limits.body_bytes_keep: it was read and thrown away, body is empty */
     struct http_address client;
-    bool tls;         /* also when a trusted proxy says that its client came by https */
+    bool tls;                 /* also when a trusted proxy says that its client came by https */
     int64_t received_wall_ms; /* when the last byte arrived */
     struct arena *arena;      /* for the handler; freed with the request */
     void *user;               /* the handler's own */
@@ -55,9 +63,9 @@ struct http_reply {
     const char *content_type;          /* NULL: none */
     const struct http_header *headers; /* more headers; copied */
     size_t header_count;
-    struct span body;                  /* copied, unless body_owned */
-    char *body_owned;                  /* malloc'ed; freed by the server after sending; then body points into it */
-    bool close;                        /* close the connection afterwards */
+    struct span body; /* copied, unless body_owned */
+    char *body_owned; /* malloc'ed; freed by the server after sending; then body points into it */
+    bool close;       /* close the connection afterwards */
 };
 
 /* On the loop thread, from inside the handler, exactly once unless http_defer was called. */
@@ -76,25 +84,25 @@ void http_finish_many(const struct http_ticket *tickets, size_t n, const struct 
 typedef void http_handler(void *ctx, struct http_request *r);
 
 struct http_limits {
-    size_t header_bytes_max;       /* request line and headers together, at most 80 KiB; default 32 KiB -> 431 */
-    size_t headers_max;            /* default 100 -> 431 */
-    size_t body_bytes_keep;        /* bodies up to this are kept; default 4 MiB */
-    size_t body_bytes_max;         /* longer ones up to this are read and dropped (body_cut); default 16 MiB;
-                                      beyond 413 and close */
-    size_t connections_max;        /* a server; default 10,000: further ones are closed at once */
+    size_t header_bytes_max;            /* request line and headers together, at most 80 KiB; default 32 KiB -> 431 */
+    size_t headers_max;                 /* default 100 -> 431 */
+    size_t body_bytes_keep;             /* bodies up to this are kept; default 4 MiB */
+    size_t body_bytes_max;              /* longer ones up to this are read and dropped (body_cut); default 16 MiB;
+                                           beyond 413 and close */
+    size_t connections_max;             /* a server; default 10,000: further ones are closed at once */
     size_t connections_per_address_max; /* default 2,000; 0 = no limit; IPv6 by /64; not for trusted proxies */
-    size_t memory_bytes_max;       /* all request bodies in memory; default 512 MiB -> 503 and close */
-    int header_timeout_ms;         /* from the first byte of a request to its last header; default 10 s -> 408 */
-    int body_timeout_ms;           /* whole body; default 60 s -> 408 */
-    int idle_timeout_ms;           /* between requests; default 75 s, closed silently */
-    int write_timeout_ms;          /* a client that reads nothing for this long; default 60 s */
+    size_t memory_bytes_max;            /* all request bodies in memory; default 512 MiB -> 503 and close */
+    int header_timeout_ms;              /* from the first byte of a request to its last header; default 10 s -> 408 */
+    int body_timeout_ms;                /* whole body; default 60 s -> 408 */
+    int idle_timeout_ms;                /* between requests; default 75 s, closed silently */
+    int write_timeout_ms;               /* a client that reads nothing for this long; default 60 s */
 };
 struct http_limits http_limits_default(void);
 
 struct http_config {
-    const char *listen;   /* "ADDR:PORT"; port 0 picks one; "[::1]:8600" for IPv6 */
-    bool also_loopback6;  /* listen on ::1 with the same port too, quietly skipped where there is no IPv6 */
-    unsigned loops;       /* threads; 0 = number of processors, at most 16 */
+    const char *listen;  /* "ADDR:PORT"; port 0 picks one; "[::1]:8600" for IPv6 */
+    bool also_loopback6; /* listen on ::1 with the same port too, quietly skipped where there is no IPv6 */
+    unsigned loops;      /* threads; 0 = number of processors, at most 16 */
     struct http_limits limits;
     const char *tls_cert, *tls_key; /* PEM files; both NULL: plain http */
     const char *trusted_proxies;    /* "10.0.0.0/8, ::1": peers whose Forwarded / X-Forwarded-For are believed (the

@@ -151,8 +151,7 @@ enum err checkpoint_begin(const struct journal_io *io, const char *dir, uint32_t
     BUG_IF(strlen(dir) >= sizeof w->dir);
     memcpy(w->dir, dir, strlen(dir) + 1);
     (void)snprintf(w->path, sizeof w->path, "%s/" NAME_UNFINISHED, dir);
-    for (uint32_t i = 0; i < sections; i++)
-        buf_init(&w->sections[i].chunk, CHUNK_HEAD_BYTES + CHUNK_BYTES_MAX);
+    for (uint32_t i = 0; i < sections; i++) buf_init(&w->sections[i].chunk, CHUNK_HEAD_BYTES + CHUNK_BYTES_MAX);
     w->fd = io->open(io->ctx, w->path, JOURNAL_OPEN_CREATE);
     if (w->fd < 0) {
         (void)writer_fail(w, w->fd);

@@ -104,11 +104,11 @@ struct journal_walk {
     uint64_t segment;
     uint32_t salt_crc;
     size_t at;
-    size_t good;       /* behind the last right record: where a torn tail is cut */
+    size_t good;                /* behind the last right record: where a torn tail is cut */
     size_t batch_at, batch_end; /* of the last batch seen; 0 none */
-    uint64_t batch;    /* number of the last batch seen, 0 none */
+    uint64_t batch;             /* number of the last batch seen, 0 none */
     uint32_t records_left;
-    const char *why;   /* after JOURNAL_BAD: a sentence */
+    const char *why; /* after JOURNAL_BAD: a sentence */
 };
 enum journal_step { JOURNAL_RECORD, JOURNAL_END, JOURNAL_BAD };
 

@@ -312,10 +312,11 @@ enum err journal_read(const struct journal_io *io, const char *dir, const struct
 {
     struct reading_state state = {.reading = reading};
     why[0] = 0;
-    if (segments->n == 0 ? from.segment > 1 || from.offset > 0 : from.segment < segments->items[0].number ||
-            from.segment > segments->items[segments->n - 1].number) {
-        journal_say(why, "segment %llu of the journal in %s is needed and not there",
-                       (unsigned long long)from.segment, dir);
+    if (segments->n == 0
+            ? from.segment > 1 || from.offset > 0
+            : from.segment < segments->items[0].number || from.segment > segments->items[segments->n - 1].number) {
+        journal_say(why, "segment %llu of the journal in %s is needed and not there", (unsigned long long)from.segment,
+                    dir);
         return ERR_CORRUPT;
     }
     for (size_t i = 0; i < segments->n; i++) {

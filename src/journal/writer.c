@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-    CLOCK_BACK_MS = 5000,  /* smaller steps of the wall clock are bridged by standing still */
+    CLOCK_BACK_MS = 5000, /* smaller steps of the wall clock are bridged by standing still */
     SPACE_LOOK_MS = 1000,
     BATCH_KEEP_BYTES = 4 << 20, /* a larger batch buffer is given back after use */
     FAILURES_UNTIL_DOWN = 2,
@@ -46,7 +46,7 @@ struct journal {
     bool started, stopping, waiting;
     bool down, space_low;
     struct journal_segments segments;
-    uint64_t bytes;  /* of all segments */
+    uint64_t bytes; /* of all segments */
     struct journal_position end;
 
     /* writer thread */
@@ -504,8 +504,8 @@ uint64_t journal_bytes_from(struct journal *j, struct journal_position from)
     for (size_t i = 0; i < j->segments.n; i++) {
         const struct journal_segment *s = &j->segments.items[i];
         if (s->number < from.segment) continue;
-        uint64_t begin = s->number == from.segment && from.offset > JOURNAL_HEADER_BYTES ? from.offset
-                                                                                          : JOURNAL_HEADER_BYTES;
+        uint64_t begin =
+            s->number == from.segment && from.offset > JOURNAL_HEADER_BYTES ? from.offset : JOURNAL_HEADER_BYTES;
         if (s->bytes > begin) bytes += s->bytes - begin;
     }
     (void)pthread_mutex_unlock(&j->lock);

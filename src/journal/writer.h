@@ -53,8 +53,8 @@ struct journal_options journal_defaults(void);
 struct journal;
 /* Locks the directory, recovers it and begins a new segment. ERR_REFUSED: another process has it. ERR_CORRUPT, ERR_IO:
  * why says which file. Nothing can be appended yet. */
-enum err journal_open(const struct journal_options *options, struct journal **out, char why[JOURNAL_WHY_BYTES])
-    MUST_USE;
+enum err journal_open(const struct journal_options *options, struct journal **out,
+                      char why[JOURNAL_WHY_BYTES]) MUST_USE;
 /* First segment that was there at opening; what is before it is gone. 0: the journal is new. */
 uint64_t journal_first_segment(struct journal *j);
 /* Bytes from a position to what was there at opening. */
@@ -71,8 +71,8 @@ void journal_start(struct journal *j, int64_t clock_ms);
 enum err journal_append(struct journal *j, struct span payload, int64_t received_ms, void *user) MUST_USE;
 
 struct journal_status {
-    bool ready;             /* appends are taken */
-    const char *reason;     /* why not; a constant sentence, "" when ready */
+    bool ready;         /* appends are taken */
+    const char *reason; /* why not; a constant sentence, "" when ready */
     uint64_t segments, bytes;
     struct journal_position end; /* of what is durable; never names a segment without a record, but {1, 0} */
 };

@@ -41,19 +41,14 @@ static void encode_word(struct buf *out, struct span word, bool first)
 {
     if (first) {
         const char *code = word_code(first_words, COUNT(first_words), word);
-        if (code)
-            buf_adds(out, code);
-        else
-            buf_add_span(out, word), buf_addc(out, '_');
+        if (code) buf_adds(out, code);
+        else buf_add_span(out, word), buf_addc(out, '_');
         return;
     }
     const char *code = word_code(later_words, COUNT(later_words), word);
-    if (code)
-        buf_adds(out, code);
-    else if (is_digits(word))
-        buf_add_span(out, word);
-    else
-        buf_addc(out, '_'), buf_add_span(out, word), buf_addc(out, '_');
+    if (code) buf_adds(out, code);
+    else if (is_digits(word)) buf_add_span(out, word);
+    else buf_addc(out, '_'), buf_add_span(out, word), buf_addc(out, '_');
 }
 
 size_t sim_key_encode(struct span long_key, char *out, size_t cap)

@@ -51,8 +51,7 @@ bool sim_value_eq(struct sim_value a, struct sim_value b)
     case SIM_TIME: return a.v.i == b.v.i;
     case SIM_DOUBLE: return !(a.v.d < b.v.d) && !(a.v.d > b.v.d);
     case SIM_TEXT:
-    case SIM_RAW:
-        return a.len == b.len && (a.v.text == b.v.text || memcmp(a.v.text, b.v.text, a.len) == 0);
+    case SIM_RAW: return a.len == b.len && (a.v.text == b.v.text || memcmp(a.v.text, b.v.text, a.len) == 0);
     }
     return false;
 }

@@ -92,14 +92,14 @@ struct sim_view {
 };
 
 struct sim_session {
-    uint64_t index;       /* of its first view */
-    unsigned consumed;    /* how many of the views asked for it makes: 1 or 2 */
+    uint64_t index;    /* of its first view */
+    unsigned consumed; /* how many of the views asked for it makes: 1 or 2 */
     unsigned view_count;
     struct sim_view views[SIM_SESSION_VIEWS];
-    int64_t skew_ms;      /* client clock minus true time */
+    int64_t skew_ms;          /* client clock minus true time */
     int64_t begin_ms, end_ms; /* first and last event, true time */
     const char *user_agent;
-    const char *country;  /* ISO code of the range the address is from */
+    const char *country;               /* ISO code of the range the address is from */
     const char *browser, *os, *device; /* what the user agent is known to parse to, or NULL */
     char address[40];
 

@@ -83,10 +83,8 @@ void monitor_flush(struct sim_monitor *m, bool all)
 {
     struct sim_session *s = m->session;
     while (m->tick_ms <= m->now_ms) {
-        if (m->queue_at < s->event_count)
-            post_add(m, m->tick_ms, s->event_count, false);
-        else
-            m->tick_ms += SIM_TICK_MS;
+        if (m->queue_at < s->event_count) post_add(m, m->tick_ms, s->event_count, false);
+        else m->tick_ms += SIM_TICK_MS;
     }
     if (all && m->queue_at < s->event_count) post_add(m, m->tick_ms, s->event_count, false);
 }

@@ -30,13 +30,13 @@ struct sim_monitor {
     struct rng *rng;
 
     int64_t now_ms;
-    int64_t talked_ms;    /* last event that was no request: heartbeats count from here */
-    int64_t tick_ms;      /* next periodic send */
-    uint32_t queue_at;    /* first event that is in no POST yet */
+    int64_t talked_ms; /* last event that was no request: heartbeats count from here */
+    int64_t tick_ms;   /* next periodic send */
+    uint32_t queue_at; /* first event that is in no POST yet */
 
     bool started, paused, frozen, hidden, live, old_core, cookies;
     uint32_t seq, player_seq;
-    unsigned view;        /* index into session->views */
+    unsigned view; /* index into session->views */
 
     int64_t watch_ms, playing_ms, ad_playing_ms, content_ms, playhead_ms, playhead_max_ms;
     int64_t stall_ms, stall_count, seek_ms, seek_count, seek_max_ms;
@@ -46,7 +46,7 @@ struct sim_monitor {
     int64_t range_ms[SIM_RANGES_MAX][2];
     unsigned ranges;
     int64_t live_latency_ms;
-    double rate; /* playback speed */
+    double rate;          /* playback speed */
     const char *cdn_next; /* the next response names this network, or NULL */
 
     /* per player, never reset */
@@ -76,7 +76,7 @@ void monitor_emit_at(struct sim_monitor *m, enum sim_kind kind, int64_t viewer_m
 void monitor_jump(struct sim_monitor *m, int64_t playhead_ms);
 /* Weighs the playhead progress since the last sample by how far the picture is scaled. */
 void monitor_sample(struct sim_monitor *m);
-void monitor_start(struct sim_monitor *m);   /* view_start is now; viewstart and what surrounds it */
+void monitor_start(struct sim_monitor *m); /* view_start is now; viewstart and what surrounds it */
 void monitor_pause(struct sim_monitor *m, bool paused);
 /* A completed request that ended now; the other request_* fields are set by the caller before. */
 void monitor_request(struct sim_monitor *m, int64_t bytes, int64_t first_byte_ms, int64_t transfer_ms);

@@ -86,8 +86,9 @@ void script_fragment(struct viewer *v)
     monitor_set(m, SF_request_video_width, sim_int(r->width));
     monitor_set(m, SF_request_video_height, sim_int(r->height));
     monitor_set(m, SF_request_labeled_bitrate, sim_int(r->bitrate));
-    set_text(v, SF_request_url, monitor_text(m, "https://%s/%s/%s/%05lld.ts", m->state[SF_video_source_hostname].v.text,
-                                             v->title->id, r->name, (long long)(m->playhead_ms / v->segment_ms)));
+    set_text(v, SF_request_url,
+             monitor_text(m, "https://%s/%s/%s/%05lld.ts", m->state[SF_video_source_hostname].v.text, v->title->id,
+                          r->name, (long long)(m->playhead_ms / v->segment_ms)));
     monitor_request(m, bytes, first_ms, transfer_ms);
 }
 
@@ -328,8 +329,8 @@ static void do_pause(struct viewer *v)
 {
     struct sim_monitor *m = &v->m;
     monitor_pause(m, true);
-    int64_t wait_ms = rng_chance(&v->rng, 0.03) ? rng_range(&v->rng, 620000, 780000)
-                                                : script_about(v, 9000, 1.2, 300, 240000);
+    int64_t wait_ms =
+        rng_chance(&v->rng, 0.03) ? rng_range(&v->rng, 620000, 780000) : script_about(v, 9000, 1.2, 300, 240000);
     monitor_wait(m, MODE_PAUSED, wait_ms);
     monitor_pause(m, false);
     monitor_wait(m, MODE_STARTING, rng_range(&v->rng, 3, 40));
@@ -454,10 +455,8 @@ static void do_cdn(struct viewer *v)
     const struct sim_cdn *next = &sim_cdns[rng_range(&v->rng, 0, COUNT(sim_cdns) - 1)];
     if (next == v->cdn) return;
     v->cdn = next;
-    if (v->header_cdn)
-        v->m.cdn_next = next->name;
-    else
-        monitor_cdn(&v->m, next->name);
+    if (v->header_cdn) v->m.cdn_next = next->name;
+    else monitor_cdn(&v->m, next->name);
 }
 
 static void do_rate(struct viewer *v)
@@ -477,9 +476,7 @@ static bool do_mishap(struct viewer *v, enum mishap what)
     struct sim_monitor *m = &v->m;
     switch (what) {
     case DO_STALL: do_stall(v, script_about(v, 900 * v->slowness, 0.9, 260, 40000)); break;
-    case DO_LONG_STALL:
-        do_stall(v, 300500 - m->stall_ms + rng_range(&v->rng, 0, 500));
-        return m->stall_ms <= 300000;
+    case DO_LONG_STALL: do_stall(v, 300500 - m->stall_ms + rng_range(&v->rng, 0, 500)); return m->stall_ms <= 300000;
     case DO_PAUSE: do_pause(v); break;
     case DO_SEEK: do_seek(v); break;
     case DO_RENDITION_UP:

@@ -18,7 +18,7 @@ struct viewer {
     const struct sim_place *place;
     const struct sim_cdn *cdn;
     const char *page_url;
-    double slowness;      /* of this viewer's network, delivery and hour; 1 is usual */
+    double slowness; /* of this viewer's network, delivery and hour; 1 is usual */
     double network_bps;
     int rendition;
     int64_t segment_ms, segment_left_ms; /* playing time until the next media request */

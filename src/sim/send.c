@@ -18,8 +18,8 @@ struct actor {
     bool *arrived;
     uint8_t *acks;
     uint32_t post_cap;
-    int64_t due_ms, retry_ms; /* wall time; pause after the next failure */
-    int64_t rtt_ms;           /* of the previous attempt, -1 before the first */
+    int64_t due_ms, retry_ms;      /* wall time; pause after the next failure */
+    int64_t rtt_ms;                /* of the previous attempt, -1 before the first */
     struct curl_slist *headers[2]; /* by post.unload */
     uint64_t number;
     struct actor *next_free, *next_active, *prev_active;
@@ -83,8 +83,7 @@ static struct actor *heap_pop(struct sender *s)
 static struct actor *actor_take(struct sender *s)
 {
     struct actor *a = s->spare;
-    if (a)
-        s->spare = a->next_free;
+    if (a) s->spare = a->next_free;
     else {
         a = calloc(1, sizeof *a);
         BUG_IF(a == NULL);
@@ -129,10 +128,8 @@ static void actor_done(struct sender *s, struct actor *a)
     }
     s->stats->sessions++;
     s->feed->done(s->feed->ctx, &a->session, &a->plan, a->arrived, a->acks);
-    if (a->prev_active)
-        a->prev_active->next_active = a->next_active;
-    else
-        s->active = a->next_active;
+    if (a->prev_active) a->prev_active->next_active = a->next_active;
+    else s->active = a->next_active;
     if (a->next_active) a->next_active->prev_active = a->prev_active;
     s->active_count--;
     actor_give_back(s, a);
@@ -257,8 +254,7 @@ static void transfer_failed(struct sender *s, struct actor *a, CURLcode code, lo
     char reason[256];
     if (code != CURLE_OK)
         (void)snprintf(reason, sizeof reason, "%s does not answer: %s", s->o->url, curl_easy_strerror(code));
-    else
-        (void)snprintf(reason, sizeof reason, "%s answered a beacon with status %ld", s->o->url, status);
+    else (void)snprintf(reason, sizeof reason, "%s answered a beacon with status %ld", s->o->url, status);
     if (!worth_repeating(code, status)) {
         give_up(s, ERR_REFUSED, reason);
         return;

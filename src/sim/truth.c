@@ -18,14 +18,14 @@ struct fold {
     double weighed, weight, weighed_content, weight_content; /* with and without a playing time on the wire */
     double addend, addend_content;
 
-    double change_known; /* bitrate of the last renditionchange that had one; NAN before */
+    double change_known;  /* bitrate of the last renditionchange that had one; NAN before */
     double changes_other; /* changes counted from renditionchange events alone */
 
     double request_bytes, request_ms, request_count, latency_sum, latency_positive;
     double live_sum, live_count;
 
     bool attempt_open, attempt_impression, break_open, break_error, attempt_at_end;
-    bool in_break; /* for errors: an ad break is on */
+    bool in_break;                                                            /* for errors: an ad break is on */
     double break_start_ms, break_end_ms, ad_first_ms, ad_last_ms, content_ms; /* viewer_time; NAN while unknown */
     bool adplaying_before;
 
@@ -74,8 +74,9 @@ static double wire_number(const struct sim_fact *f, enum sim_field field)
 /* Fields whose first defined value stands; of all others the last one does. */
 static bool keeps_first(unsigned field)
 {
-    static const enum sim_field firsts[] = {SF_session_id, SF_session_start, SF_mux_viewer_id, SF_player_instance_id,
-                                            SF_env_key, SF_view_start, SF_player_startup_time, SF_page_load_time};
+    static const enum sim_field firsts[] = {SF_session_id,          SF_session_start, SF_mux_viewer_id,
+                                            SF_player_instance_id,  SF_env_key,       SF_view_start,
+                                            SF_player_startup_time, SF_page_load_time};
     for (size_t i = 0; i < COUNT(firsts); i++)
         if (field == (unsigned)firsts[i]) return true;
     return false;
@@ -119,10 +120,8 @@ static void fold_times(struct fold *d, const struct sim_fact *f)
 {
     d->viewer_before_ms = d->viewer_ms;
     d->viewer_ms = wire_number(f, SF_viewer_time);
-    if (f->kind == SE_viewend)
-        d->viewend_ms = d->viewer_ms;
-    else if (!is_known(d->latest_ms) || d->viewer_ms > d->latest_ms)
-        d->latest_ms = d->viewer_ms;
+    if (f->kind == SE_viewend) d->viewend_ms = d->viewer_ms;
+    else if (!is_known(d->latest_ms) || d->viewer_ms > d->latest_ms) d->latest_ms = d->viewer_ms;
     if (f->kind == SE_viewstart && !is_known(d->started_ms)) d->started_ms = d->viewer_ms;
     const bool requested = f->kind == SE_play || f->kind == SE_adbreakstart;
     if (requested && !is_known(d->requested_ms)) d->requested_ms = d->viewer_ms;
@@ -474,11 +473,10 @@ static void finish_scores(struct fold *d)
     out->startup_score = sim_truth_startup_score(out->time_to_first_frame);
     out->rebuffering_score =
         sim_truth_rebuffering_score(out->buffering_count, out->buffering_duration, out->watch_time);
-    out->quality_score = !out->watched ? (double)NAN
-                                       : sim_truth_quality_score(out->max_upscale, out->upscaling,
-                                                                 out->content_playback_time);
-    out->score = sim_truth_overall(out->playback_score, out->startup_score, out->rebuffering_score,
-                                   out->quality_score);
+    out->quality_score = !out->watched
+                             ? (double)NAN
+                             : sim_truth_quality_score(out->max_upscale, out->upscaling, out->content_playback_time);
+    out->score = sim_truth_overall(out->playback_score, out->startup_score, out->rebuffering_score, out->quality_score);
 }
 
 static void finish_delivery(struct fold *d)
@@ -552,10 +550,8 @@ bool sim_truth_view(const struct sim_session *s, unsigned view, const bool *arri
     for (uint32_t i = 0; i < s->event_count; i++) { /* a session's events are in sequence order within each view */
         const struct sim_event *e = &s->events[i];
         if (!here[i] || e->view != view) continue;
-        facts[count++] = (struct sim_fact){.kind = (enum sim_kind)e->kind,
-                                           .seq = e->seq,
-                                           .pairs = s->pairs + e->pair_at,
-                                           .pair_count = e->pair_count};
+        facts[count++] = (struct sim_fact){
+            .kind = (enum sim_kind)e->kind, .seq = e->seq, .pairs = s->pairs + e->pair_at, .pair_count = e->pair_count};
     }
     bool made = sim_truth_fold(facts, count, out);
     free(facts);

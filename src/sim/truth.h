@@ -70,8 +70,8 @@ double sim_truth_overall(double success, double startup, double rebuffering, dou
 
 /* What the file tells about a view besides what was folded. */
 struct sim_truth_extra {
-    bool times_as_sent;  /* the server takes client times as they are (backfill) */
-    uint32_t beacons;    /* POSTs acknowledged that held an event of the view, copies included */
+    bool times_as_sent; /* the server takes client times as they are (backfill) */
+    uint32_t beacons;   /* POSTs acknowledged that held an event of the view, copies included */
     uint32_t duplicated, reordered, lost;
 };
 /* One JSON object and a newline. */

@@ -62,12 +62,9 @@ static const struct text_row texts[] = {
 
 /* Numbers that are stored as the client sent them. */
 static const struct text_row numbers[] = {
-    {"video_duration", SF_video_duration},
-    {"player_height", SF_player_height},
-    {"player_width", SF_player_width},
-    {"player_source_duration", SF_video_source_duration},
-    {"player_view_count", SF_player_view_count},
-    {"view_dropped_frame_count", SF_view_dropped_frame_count},
+    {"video_duration", SF_video_duration},       {"player_height", SF_player_height},
+    {"player_width", SF_player_width},           {"player_source_duration", SF_video_source_duration},
+    {"player_view_count", SF_player_view_count}, {"view_dropped_frame_count", SF_view_dropped_frame_count},
     {"mux_sample_rate", SF_mux_sample_rate},
 };
 
@@ -75,7 +72,10 @@ struct number_row {
     const char *key;
     size_t at;
 };
-#define ROW(key, member) {key, offsetof(struct sim_truth, member)}
+#define ROW(key, member)                                                                                               \
+    {                                                                                                                  \
+        key, offsetof(struct sim_truth, member)                                                                        \
+    }
 static const struct number_row computed[] = {
     ROW("watch_time", watch_time),
     ROW("time_to_first_frame", time_to_first_frame),
@@ -141,8 +141,12 @@ static const struct number_row flags[] = {
     ROW("preroll_played", preroll_played),
 };
 static const struct number_row extents[] = {
-    ROW("video_source_bitrate", bitrate), ROW("video_source_fps", fps),       ROW("video_source_height", height),
-    ROW("video_source_width", width),     ROW("video_codec", video_codec),    ROW("audio_codec", audio_codec),
+    ROW("video_source_bitrate", bitrate),
+    ROW("video_source_fps", fps),
+    ROW("video_source_height", height),
+    ROW("video_source_width", width),
+    ROW("video_codec", video_codec),
+    ROW("audio_codec", audio_codec),
     ROW("video_dynamic_range_type", dynamic_range),
 };
 #undef ROW

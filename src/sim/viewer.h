@@ -12,13 +12,13 @@ struct sim_options {
     const char *env_key;       /* of the environment the beacons are for */
     const char *beacon_domain; /* what the page was configured with: host[:port] of the URL */
     uint64_t seed;
-    uint64_t views;            /* indexes lie below this: the last one starts no pair */
-    uint64_t people;           /* at least 1; views are of returning people */
-    int64_t base_ms;           /* time base of the run: part of what makes ids, and nothing else */
-    int64_t median_ms;         /* half of the views want to watch for less than this */
-    double skew;               /* share of viewers whose clock is off by hours */
-    bool long_gaps;            /* allow a pause of more than an hour (only where the server decides by receipt) */
-    bool skew_past_only;       /* a wrong clock is behind, never ahead */
+    uint64_t views;      /* indexes lie below this: the last one starts no pair */
+    uint64_t people;     /* at least 1; views are of returning people */
+    int64_t base_ms;     /* time base of the run: part of what makes ids, and nothing else */
+    int64_t median_ms;   /* half of the views want to watch for less than this */
+    double skew;         /* share of viewers whose clock is off by hours */
+    bool long_gaps;      /* allow a pause of more than an hour (only where the server decides by receipt) */
+    bool skew_past_only; /* a wrong clock is behind, never ahead */
 };
 
 /* Fills s (reset by the call) with the session of view `index`, whose page opens at begin_ms. rhythm_ms is the time

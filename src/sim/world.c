@@ -4,8 +4,8 @@
 #include <math.h>
 
 const struct sim_rendition sim_renditions[SIM_RENDITIONS] = {
-    {400000, 426, 240, 30, "240p", "avc1.640015"},   {900000, 640, 360, 30, "360p", "avc1.64001e"},
-    {2000000, 960, 540, 30, "540p", "avc1.64001f"},  {3800000, 1280, 720, 29.97, "720p", "avc1.640020"},
+    {400000, 426, 240, 30, "240p", "avc1.640015"},        {900000, 640, 360, 30, "360p", "avc1.64001e"},
+    {2000000, 960, 540, 30, "540p", "avc1.64001f"},       {3800000, 1280, 720, 29.97, "720p", "avc1.640020"},
     {6500000, 1920, 1080, 29.97, "1080p", "avc1.640028"},
 };
 
@@ -49,10 +49,10 @@ const struct sim_player sim_players[6] = {
      "application/x-mpegurl", "m3u8", 38, true, true, false, false},
     {"Web Player DASH", "HTML5 Video Element", NULL, NULL, "VideoElementMonitor", "5.19.0", "5.19.0",
      "application/dash+xml", "mpd", 14, false, true, false, false},
-    {"Embed", "mux-player", "mux-player", "3.14.0", "mux-player", "3.14.0", "5.18.1", "application/x-mpegurl",
-     "m3u8", 14, true, true, false, true},
-    {"Classic", "Video.js", "Video.js", "8.23.4", "videojs-mux", "4.21.28", "5.18.0", "application/x-mpegurl",
-     "m3u8", 8, true, true, false, false},
+    {"Embed", "mux-player", "mux-player", "3.14.0", "mux-player", "3.14.0", "5.18.1", "application/x-mpegurl", "m3u8",
+     14, true, true, false, true},
+    {"Classic", "Video.js", "Video.js", "8.23.4", "videojs-mux", "4.21.28", "5.18.0", "application/x-mpegurl", "m3u8",
+     8, true, true, false, false},
     {"Studio", "Shaka Player", "Shaka Player", "4.16.2", "shaka-player-mux", "5.14.10", "5.11.0",
      "application/dash+xml", "mpd", 4, true, true, true, false},
 };
@@ -103,11 +103,11 @@ const struct sim_agent sim_agents[16] = {
 };
 
 const struct sim_place sim_places[15] = {
-    {"US", {73, 162}, 30, 0.9, -6},  {"DE", {84, 128}, 14, 0.95, 1}, {"GB", {86, 128}, 11, 0.95, 0},
-    {"FR", {90, 3}, 8, 1.0, 1},      {"BR", {177, 32}, 8, 1.5, -3},  {"IN", {49, 36}, 9, 1.7, 5.5},
-    {"JP", {126, 72}, 6, 0.8, 9},    {"AU", {1, 128}, 4, 1.25, 10},  {"CA", {24, 48}, 5, 0.95, -5},
-    {"NL", {84, 24}, 4, 0.8, 1},     {"ES", {83, 32}, 4, 1.1, 1},    {"IT", {79, 0}, 4, 1.15, 1},
-    {"SE", {81, 224}, 3, 0.8, 1},    {"MX", {187, 128}, 3, 1.4, -6}, {"ZA", {105, 224}, 2, 1.6, 2},
+    {"US", {73, 162}, 30, 0.9, -6}, {"DE", {84, 128}, 14, 0.95, 1}, {"GB", {86, 128}, 11, 0.95, 0},
+    {"FR", {90, 3}, 8, 1.0, 1},     {"BR", {177, 32}, 8, 1.5, -3},  {"IN", {49, 36}, 9, 1.7, 5.5},
+    {"JP", {126, 72}, 6, 0.8, 9},   {"AU", {1, 128}, 4, 1.25, 10},  {"CA", {24, 48}, 5, 0.95, -5},
+    {"NL", {84, 24}, 4, 0.8, 1},    {"ES", {83, 32}, 4, 1.1, 1},    {"IT", {79, 0}, 4, 1.15, 1},
+    {"SE", {81, 224}, 3, 0.8, 1},   {"MX", {187, 128}, 3, 1.4, -6}, {"ZA", {105, 224}, 2, 1.6, 2},
 };
 
 const struct sim_cdn sim_cdns[4] = {

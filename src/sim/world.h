@@ -25,9 +25,9 @@ struct sim_player {
     const char *name, *software, *software_name, *software_version, *plugin, *plugin_version, *core_version, *mime,
         *extension;
     int weight;
-    bool requests;  /* reports its requests */
+    bool requests;   /* reports its requests */
     bool renditions; /* more than one */
-    bool old_core;  /* no playing time, playback mode or network events */
+    bool old_core;   /* no playing time, playback mode or network events */
     bool view_session;
 };
 
@@ -54,12 +54,11 @@ struct sim_cdn {
 };
 
 struct sim_fault_text { /* an error a player reports */
-    int64_t code;          /* 0: code_text */
+    int64_t code;       /* 0: code_text */
     const char *code_text, *message, *context;
     bool business;
     int weight;
 };
-
 
 extern const struct sim_title sim_titles[30];
 extern const struct sim_player sim_players[6];

@@ -15,8 +15,20 @@ enum field {
     FIELD_COUNT
 };
 
-enum field_type { FIELD_TEXT, FIELD_URL, FIELD_CONTEXT, FIELD_MS, FIELD_COUNTER, FIELD_SIZE, FIELD_BITRATE, FIELD_TIME,
-                  FIELD_NUMBER, FIELD_BOOL, FIELD_JSON, FIELD_RANGES };
+enum field_type {
+    FIELD_TEXT,
+    FIELD_URL,
+    FIELD_CONTEXT,
+    FIELD_MS,
+    FIELD_COUNTER,
+    FIELD_SIZE,
+    FIELD_BITRATE,
+    FIELD_TIME,
+    FIELD_NUMBER,
+    FIELD_BOOL,
+    FIELD_JSON,
+    FIELD_RANGES
+};
 enum field_merge { FIELD_LAST, FIELD_FIRST, FIELD_ONCE, FIELD_EVENT };
 
 struct field_facts {
@@ -67,7 +79,7 @@ struct viewer_facts {
     double latitude, longitude; /* cut to one decimal */
     uint32_t asn;               /* 0 unknown */
     struct span asn_name;
-    struct span address; /* truncated, or empty when addresses are not kept */
+    struct span address;    /* truncated, or empty when addresses are not kept */
     struct span user_agent; /* at most 1,024 bytes */
     struct span browser, browser_version, engine, os, os_version, device_category, device_manufacturer, device_model,
         device_name;
@@ -80,11 +92,11 @@ struct beacon_env {
     bool strip_query;    /* URLs lose their query */
 };
 
-struct beacon { /* one POST */
-    int64_t received_ms;      /* server clock */
-    int64_t transmission_ms;  /* client clock at sending; INT64_MIN when absent */
-    int64_t rtt_ms;           /* 0 when absent */
-    int64_t clock_offset_ms;  /* received - transmission - rtt/2, or received - newest viewer_time without metadata */
+struct beacon {              /* one POST */
+    int64_t received_ms;     /* server clock */
+    int64_t transmission_ms; /* client clock at sending; INT64_MIN when absent */
+    int64_t rtt_ms;          /* 0 when absent */
+    int64_t clock_offset_ms; /* received - transmission - rtt/2, or received - newest viewer_time without metadata */
     struct viewer_facts viewer;
     struct beacon_env *envs;
     uint16_t env_count;

@@ -189,10 +189,8 @@ static void state_set(struct fold *f, const struct beacon_value *value)
     case FIELD_ONCE:
         if (value->v.i == 0) return;
         break;
-    case FIELD_EVENT:
-        return;
-    case FIELD_LAST:
-        break;
+    case FIELD_EVENT: return;
+    case FIELD_LAST: break;
     }
     f->state[value->field] = *value;
     f->known[value->field] = !unset;

@@ -64,7 +64,7 @@ struct fold_renditions { /* fold_renditions.c */
 struct fold_ad { /* the ad that an event is about */
     struct span id, creative_id, universal_id, type, tag_url, asset_url;
 };
-struct fold_ads { /* fold_ads.c */
+struct fold_ads {               /* fold_ads.c */
     struct fold_ad now, before; /* after the event, and before it */
     int32_t attempts, breaks, impressions, errors, break_errors, startup_errors;
     bool break_open, break_failed, break_over, attempt_open, attempt_shown, has_ad;

@@ -15,10 +15,8 @@ static bool repeats_ids(uint16_t name)
     case EVENT_adfirstquartile:
     case EVENT_admidpoint:
     case EVENT_adthirdquartile:
-    case EVENT_adended:
-        return true;
-    default:
-        return false;
+    case EVENT_adended: return true;
+    default: return false;
     }
 }
 

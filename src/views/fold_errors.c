@@ -59,8 +59,8 @@ static void finish_list(struct fold *f)
 {
     uint32_t n = f->errors.count;
     struct view_row *row = f->row;
-    struct list_i64 *const ints[] = {&row->error_ids,      &row->error_times, &row->error_fatal,
-                                     &row->error_business, &row->error_in_ad};
+    struct list_i64 *const ints[] = {&row->error_ids, &row->error_times, &row->error_fatal, &row->error_business,
+                                     &row->error_in_ad};
     struct list_text *const texts[] = {&row->error_codes, &row->error_messages, &row->error_contexts};
     for (size_t i = 0; i < COUNT(ints); i++)
         *ints[i] = (struct list_i64){fold_alloc(f, (n + 1u) * sizeof *ints[i]->items), n};

@@ -223,8 +223,7 @@ static void finish_source(struct fold *f)
     if (row->stream_type.len) return;
     if (f->known[FIELD_video_source_is_live])
         row->stream_type = fold_true(f, FIELD_video_source_is_live) ? SPAN("live") : SPAN("on-demand");
-    else if (f->known[FIELD_video_source_duration])
-        row->stream_type = SPAN("on-demand");
+    else if (f->known[FIELD_video_source_duration]) row->stream_type = SPAN("on-demand");
 }
 
 static bool preload_on(struct span text)

@@ -4,9 +4,15 @@
 #include "views/fold.h"
 
 static const enum field tracked[FOLD_TRACKED] = {
-    FIELD_video_codec,          FIELD_video_source_codec, FIELD_video_audio_codec,
-    FIELD_player_audio_track_codec, FIELD_video_dynamic_range_type, FIELD_video_source_bitrate,
-    FIELD_video_source_fps,     FIELD_video_source_height, FIELD_video_source_width,
+    FIELD_video_codec,
+    FIELD_video_source_codec,
+    FIELD_video_audio_codec,
+    FIELD_player_audio_track_codec,
+    FIELD_video_dynamic_range_type,
+    FIELD_video_source_bitrate,
+    FIELD_video_source_fps,
+    FIELD_video_source_height,
+    FIELD_video_source_width,
 };
 
 static int tracked_index(uint16_t field)
@@ -41,8 +47,8 @@ static const struct fold_group nothing = {
 
 static bool group_eq(const struct fold_group *a, const struct fold_group *b)
 {
-    bool numbers = a->bitrate == b->bitrate && a->width == b->width && a->height == b->height &&
-                   !(a->fps < b->fps) && !(a->fps > b->fps);
+    bool numbers = a->bitrate == b->bitrate && a->width == b->width && a->height == b->height && !(a->fps < b->fps) &&
+                   !(a->fps > b->fps);
     return numbers && span_eq(a->codec, b->codec) && span_eq(a->name, b->name);
 }
 

@@ -101,8 +101,8 @@ static void time_step(struct fold *f, const struct fold_event *e)
 static struct fold_time view_start_of(const struct fold *f)
 {
     const struct fold_clock *c = &f->clock;
-    const struct fold_time *const order[] = {&c->start_field, &c->start_viewstart, &c->start_play, &c->start_error,
-                                             &c->newest,      &c->newest_viewend};
+    const struct fold_time *const order[] = {&c->start_field, &c->start_viewstart, &c->start_play,
+                                             &c->start_error, &c->newest,          &c->newest_viewend};
     for (size_t i = 0; i < COUNT(order); i++) {
         if (order[i]->known) return *order[i];
     }
@@ -185,8 +185,7 @@ static void time_finish(struct fold *f)
     finish_startup(f);
     finish_played(f);
     const struct fold_clock *c = &f->clock;
-    if (c->latency_count)
-        f->row->live_stream_latency = opt_rounded(c->latency_sum / c->latency_count, INT32_MAX);
+    if (c->latency_count) f->row->live_stream_latency = opt_rounded(c->latency_sum / c->latency_count, INT32_MAX);
 }
 
 const struct fold_pass fold_pass_time = {time_begin, time_step, time_finish};

@@ -27,20 +27,35 @@
 
 enum { DETAILS_BYTES_MAX = 512 * 1024, ALL_DETAILS_BYTES_MAX = 4 << 20 }; /* of one event, of a view: beyond, {} */
 
-static const uint16_t of_error[] = {FIELD_player_error_code,     FIELD_player_error_message,
-                                    FIELD_player_error_context,  FIELD_player_error_severity,
-                                    FIELD_player_error_business_exception, FIELD_player_error_data, 0};
-static const uint16_t of_rendition[] = {FIELD_video_source_width,   FIELD_video_source_height, FIELD_video_source_fps,
-                                        FIELD_video_source_bitrate, FIELD_video_source_codec,
-                                        FIELD_video_source_rendition_name, 0};
-static const uint16_t of_request[] = {FIELD_request_type, FIELD_request_event_type, FIELD_request_url,
-                                      FIELD_request_hostname, FIELD_request_id, FIELD_request_start,
-                                      FIELD_request_response_start, FIELD_request_response_end,
-                                      FIELD_request_bytes_loaded, FIELD_request_current_level, 0};
+static const uint16_t of_error[] = {FIELD_player_error_code,
+                                    FIELD_player_error_message,
+                                    FIELD_player_error_context,
+                                    FIELD_player_error_severity,
+                                    FIELD_player_error_business_exception,
+                                    FIELD_player_error_data,
+                                    0};
+static const uint16_t of_rendition[] = {FIELD_video_source_width,
+                                        FIELD_video_source_height,
+                                        FIELD_video_source_fps,
+                                        FIELD_video_source_bitrate,
+                                        FIELD_video_source_codec,
+                                        FIELD_video_source_rendition_name,
+                                        0};
+static const uint16_t of_request[] = {FIELD_request_type,
+                                      FIELD_request_event_type,
+                                      FIELD_request_url,
+                                      FIELD_request_hostname,
+                                      FIELD_request_id,
+                                      FIELD_request_start,
+                                      FIELD_request_response_start,
+                                      FIELD_request_response_end,
+                                      FIELD_request_bytes_loaded,
+                                      FIELD_request_current_level,
+                                      0};
 /* Not of manifests, whose events still show what the fragment before them had. */
-static const uint16_t of_media[] = {FIELD_request_labeled_bitrate, FIELD_request_media_duration,
+static const uint16_t of_media[] = {FIELD_request_labeled_bitrate,  FIELD_request_media_duration,
                                     FIELD_request_media_start_time, FIELD_request_video_width,
-                                    FIELD_request_video_height, 0};
+                                    FIELD_request_video_height,     0};
 static const uint16_t of_failure[] = {FIELD_request_error, FIELD_request_error_code, FIELD_request_error_text, 0};
 static const uint16_t of_cancel[] = {FIELD_request_cancel, 0};
 static const uint16_t of_cdn[] = {FIELD_video_cdn, FIELD_video_previous_cdn, 0};
@@ -48,14 +63,14 @@ static const uint16_t of_mode[] = {FIELD_player_playback_mode, FIELD_player_play
 static const uint16_t of_network[] = {FIELD_viewer_connection_type, FIELD_viewer_connection_low_data_mode, 0};
 static const uint16_t of_ready[] = {FIELD_player_startup_time, FIELD_page_load_time, 0};
 static const uint16_t of_orientation[] = {FIELD_viewer_device_orientation, FIELD_view_device_origin, 0};
-static const uint16_t of_audio[] = {FIELD_player_audio_track_enabled,  FIELD_player_audio_track_name,
-                                    FIELD_player_audio_track_language, FIELD_player_audio_track_type,
-                                    FIELD_player_audio_track_codec,    FIELD_player_audio_track_format,
-                                    FIELD_player_audio_track_channels, FIELD_player_audio_track_bitrate, 0};
-static const uint16_t of_text[] = {FIELD_player_text_track_enabled,  FIELD_player_text_track_name,
-                                   FIELD_player_text_track_language, FIELD_player_text_track_type,
-                                   FIELD_player_text_track_codec,    FIELD_player_text_track_format,
-                                   FIELD_player_text_track_channels, FIELD_player_text_track_bitrate, 0};
+static const uint16_t of_audio[] = {
+    FIELD_player_audio_track_enabled,  FIELD_player_audio_track_name,    FIELD_player_audio_track_language,
+    FIELD_player_audio_track_type,     FIELD_player_audio_track_codec,   FIELD_player_audio_track_format,
+    FIELD_player_audio_track_channels, FIELD_player_audio_track_bitrate, 0};
+static const uint16_t of_text[] = {
+    FIELD_player_text_track_enabled,  FIELD_player_text_track_name,    FIELD_player_text_track_language,
+    FIELD_player_text_track_type,     FIELD_player_text_track_codec,   FIELD_player_text_track_format,
+    FIELD_player_text_track_channels, FIELD_player_text_track_bitrate, 0};
 
 static const uint16_t *const details_of[EVENT_COUNT] = {
     [EVENT_error] = of_error,
@@ -88,20 +103,29 @@ static void write_value(struct jw *w, const struct beacon_value *value)
     case FIELD_CONTEXT:
     case FIELD_JSON:
     case FIELD_RANGES: write_text(w, facts->name, value->v.s); return;
-    case FIELD_NUMBER: jw_key(w, facts->name); jw_double(w, value->v.d); return;
-    case FIELD_BOOL: jw_key(w, facts->name); jw_bool(w, value->v.i != 0); return;
+    case FIELD_NUMBER:
+        jw_key(w, facts->name);
+        jw_double(w, value->v.d);
+        return;
+    case FIELD_BOOL:
+        jw_key(w, facts->name);
+        jw_bool(w, value->v.i != 0);
+        return;
     case FIELD_MS:
     case FIELD_COUNTER:
     case FIELD_SIZE:
     case FIELD_BITRATE:
-    case FIELD_TIME: jw_key(w, facts->name); jw_int(w, value->v.i); return;
+    case FIELD_TIME:
+        jw_key(w, facts->name);
+        jw_int(w, value->v.i);
+        return;
     }
 }
 
 static void write_fields(const struct fold *f, const struct fold_event *e, struct jw *w, const uint16_t *fields)
 {
     for (; *fields; fields++) {
-        enum field field = (enum field)*fields;
+        enum field field = (enum field) * fields;
         const struct beacon_value *value = NULL;
         if (field_facts(field)->merge != FIELD_LAST) value = fold_own(e, field);
         else if (f->known[field]) value = &f->state[field];
@@ -129,7 +153,7 @@ static void write_request(struct fold *f, const struct fold_event *e, struct jw 
     bool leftover = manifest && url.len && span_eq(url, t->request_url);
     for (const uint16_t *field = of_request; *field; field++) {
         if (*field == FIELD_request_url && leftover) continue;
-        const struct beacon_value *value = fold_own(e, (enum field)*field);
+        const struct beacon_value *value = fold_own(e, (enum field) * field);
         if (value) write_value(w, value);
     }
     if (!manifest) write_fields(f, e, w, of_media);

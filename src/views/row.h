@@ -49,8 +49,8 @@ struct view_row {
     bool check;            /* may be in the store already (replay, very old view): ask before writing */
     int64_t view_start_ms; /* corrected clock */
     int64_t view_end_ms;
-    int64_t inserted_ms;   /* first receipt of an event of the view */
-    int64_t updated_ms;    /* last receipt */
+    int64_t inserted_ms; /* first receipt of an event of the view */
+    int64_t updated_ms;  /* last receipt */
 #define COL(name, kind, rest, form, meaning) COL_TYPE_##kind name;
 #include "views/columns.def"
 #undef COL
@@ -63,8 +63,18 @@ enum row_column {
 #undef COL
     ROW_COLUMN_COUNT
 };
-enum row_kind { ROW_KIND_LC, ROW_KIND_STR, ROW_KIND_I32, ROW_KIND_I64, ROW_KIND_F64, ROW_KIND_BOOL, ROW_KIND_NBOOL,
-                ROW_KIND_ASTR, ROW_KIND_AI64, ROW_KIND_AF64 };
+enum row_kind {
+    ROW_KIND_LC,
+    ROW_KIND_STR,
+    ROW_KIND_I32,
+    ROW_KIND_I64,
+    ROW_KIND_F64,
+    ROW_KIND_BOOL,
+    ROW_KIND_NBOOL,
+    ROW_KIND_ASTR,
+    ROW_KIND_AI64,
+    ROW_KIND_AF64
+};
 struct row_column_facts {
     const char *name;
     enum row_kind kind;

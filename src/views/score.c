@@ -43,8 +43,7 @@ struct opt_f64 view_score_overall(const struct view_scores *s)
     const struct {
         struct opt_f64 a, b;
         double weight_a;
-    } trades[] = {
-        {s->smoothness, s->quality, 0.62}, {s->smoothness, s->startup, 0.54}, {s->startup, s->quality, 0.58}};
+    } trades[] = {{s->smoothness, s->quality, 0.62}, {s->smoothness, s->startup, 0.54}, {s->startup, s->quality, 0.58}};
     double sum = 0;
     int count = 0;
     for (size_t i = 0; i < COUNT(trades); i++) {

@@ -200,12 +200,8 @@ static struct open_view *table_admit(struct view_table *t, const struct beacon *
 static void table_add(struct view_table *t, struct open_view *o, const struct beacon *b, const struct beacon_event *e)
 {
     switch (view_apply(o->view, b, e)) {
-    case VIEW_ADDED:
-        t->folded++;
-        break;
-    case VIEW_DUPLICATE:
-        t->duplicates++;
-        break;
+    case VIEW_ADDED: t->folded++; break;
+    case VIEW_DUPLICATE: t->duplicates++; break;
     case VIEW_FULL:
         table_drop(t, b->envs[e->env].id, "view_full", 1);
         if (view_event_count(o->view) > 0) return;

@@ -12,12 +12,12 @@ enum { TABLE_TOMBSTONE_MS = 25 * 3600 * 1000, TABLE_FOLD_BYTES_MAX = 512 << 20 }
 struct open_view {
     struct view *view;
     uint64_t hash;
-    int64_t due_ms;      /* of its place in the heap: not after the true one */
-    int64_t ended_ms;    /* receipt of the first viewend; INT64_MIN */
+    int64_t due_ms;   /* of its place in the heap: not after the true one */
+    int64_t ended_ms; /* receipt of the first viewend; INT64_MIN */
     uint32_t heap_at;
-    uint32_t version;    /* of the last row written; 0: none */
-    uint32_t shown;      /* events that its last pending row had */
-    uint32_t bytes;      /* of the view, as counted in view_bytes */
+    uint32_t version; /* of the last row written; 0: none */
+    uint32_t shown;   /* events that its last pending row had */
+    uint32_t bytes;   /* of the view, as counted in view_bytes */
 };
 
 struct tombstone {

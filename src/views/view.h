@@ -32,16 +32,16 @@ void view_free(struct view *v);
 enum view_effect view_apply(struct view *v, const struct beacon *b, const struct beacon_event *e) MUST_USE;
 
 struct hash128 view_id(const struct view *v);
-struct span view_key_id(const struct view *v);        /* the id that the SDK gave */
-const char *view_environment(const struct view *v);   /* environment id */
-bool view_started(const struct view *v);  /* an event makes it a view (resolutions item 7) */
-bool view_ended(const struct view *v);    /* a viewend is there */
-bool view_has_gaps(const struct view *v); /* sequence numbers are missing below the viewend (or from 1 on) */
+struct span view_key_id(const struct view *v);      /* the id that the SDK gave */
+const char *view_environment(const struct view *v); /* environment id */
+bool view_started(const struct view *v);            /* an event makes it a view (resolutions item 7) */
+bool view_ended(const struct view *v);              /* a viewend is there */
+bool view_has_gaps(const struct view *v);           /* sequence numbers are missing below the viewend (or from 1 on) */
 bool view_backfilled(const struct view *v);
 int64_t view_first_receipt_ms(const struct view *v);
 int64_t view_last_receipt_ms(const struct view *v);
 int64_t view_newest_event_ms(const struct view *v); /* largest viewer_time, client clock */
-size_t view_bytes(const struct view *v); /* memory it holds, for the bench */
+size_t view_bytes(const struct view *v);            /* memory it holds, for the bench */
 uint32_t view_event_count(const struct view *v);
 uint32_t view_lowest_sequence(const struct view *v);
 uint32_t view_complete_to(const struct view *v); /* every sequence number from 1 to this is there; 0: 1 is missing */

@@ -115,7 +115,7 @@ static int64_t plus(int64_t a, int64_t b)
 struct put {
     struct view *v;
     uint8_t *begin, *at;
-    uint32_t data_offset; /* where begin will lie in data */
+    uint32_t data_offset;        /* where begin will lie in data */
     bool anchored[VIEW_ANCHORS]; /* once an event: what reading puts together stays within bounds */
 };
 
@@ -180,8 +180,7 @@ static void slots_make(struct view *v, const struct put *p, uint32_t slot_count)
     BUG_IF(v->slots == NULL);
     v->slot_count = (uint16_t)slot_count;
     uint64_t seed = view_strings_seed(v->strings);
-    for (uint16_t i = 0; i < v->text_count; i++)
-        slot_fill(v, hash64(p ? put_text(p, i) : view_text(v, i), seed), i);
+    for (uint16_t i = 0; i < v->text_count; i++) slot_fill(v, hash64(p ? put_text(p, i) : view_text(v, i), seed), i);
 }
 
 void view_texts_index(struct view *v)
@@ -319,25 +318,15 @@ static void put_value(struct put *p, const struct beacon_value *value, int64_t v
     case FIELD_MS:
     case FIELD_COUNTER:
     case FIELD_SIZE:
-    case FIELD_BITRATE:
-        put_varint(p, (uint64_t)value->v.i);
-        break;
-    case FIELD_TIME:
-        put_time(p, value->v.i, viewer_time_ms);
-        break;
-    case FIELD_NUMBER:
-        put_number(p, value->v.d);
-        break;
-    case FIELD_BOOL:
-        *p->at++ = value->v.i != 0;
-        break;
+    case FIELD_BITRATE: put_varint(p, (uint64_t)value->v.i); break;
+    case FIELD_TIME: put_time(p, value->v.i, viewer_time_ms); break;
+    case FIELD_NUMBER: put_number(p, value->v.d); break;
+    case FIELD_BOOL: *p->at++ = value->v.i != 0; break;
     case FIELD_TEXT:
     case FIELD_URL:
     case FIELD_CONTEXT:
     case FIELD_JSON:
-    case FIELD_RANGES:
-        put_text_value(p, text_stripped(value->v.s, type, strip_query), keep);
-        break;
+    case FIELD_RANGES: put_text_value(p, text_stripped(value->v.s, type, strip_query), keep); break;
     }
 }
 
@@ -506,22 +495,14 @@ bool view_reader_value(struct view_reader *r, struct view_record *record, struct
         out->v.i = (int64_t)(v & INT32_MAX);
         break;
     }
-    case FIELD_TIME:
-        out->v.i = read_time(in, record->viewer_time_ms);
-        break;
-    case FIELD_NUMBER:
-        out->v.d = read_number(in);
-        break;
-    case FIELD_BOOL:
-        out->v.i = bytes_u8(in) != 0;
-        break;
+    case FIELD_TIME: out->v.i = read_time(in, record->viewer_time_ms); break;
+    case FIELD_NUMBER: out->v.d = read_number(in); break;
+    case FIELD_BOOL: out->v.i = bytes_u8(in) != 0; break;
     case FIELD_TEXT:
     case FIELD_URL:
     case FIELD_CONTEXT:
     case FIELD_JSON:
-    case FIELD_RANGES:
-        out->v.s = read_text(r, in, anchor_of((uint16_t)field), arena);
-        break;
+    case FIELD_RANGES: out->v.s = read_text(r, in, anchor_of((uint16_t)field), arena); break;
     }
     return in->ok;
 }

@@ -50,9 +50,9 @@ enum view_keep view_keep_of(uint16_t field);
 
 /* struct viewer_facts with handles instead of texts. */
 #define VIEWER_TEXTS(X)                                                                                                \
-    X(country) X(country_name) X(continent) X(region) X(city) X(asn_name) X(address) X(user_agent) X(browser)          \
-    X(browser_version) X(engine) X(os) X(os_version) X(device_category) X(device_manufacturer) X(device_model)         \
-    X(device_name)
+    X(country)                                                                                                         \
+    X(country_name) X(continent) X(region) X(city) X(asn_name) X(address) X(user_agent) X(browser) X(browser_version)  \
+        X(engine) X(os) X(os_version) X(device_category) X(device_manufacturer) X(device_model) X(device_name)
 struct view_viewer {
 #define X(name) uint32_t name;
     VIEWER_TEXTS(X)
@@ -119,7 +119,7 @@ struct view_reader {
 struct view_record {
     uint32_t sequence;
     uint16_t name, post;
-    size_t post_offset; /* of its two bytes in data */
+    size_t post_offset;    /* of its two bytes in data */
     struct span name_text; /* empty unless EVENT_OTHER */
     int64_t viewer_time_ms;
     struct bytes values;

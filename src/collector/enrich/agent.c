@@ -32,14 +32,43 @@ struct agents {
 static const struct {
     const char *category, *word;
 } categories[] = {
-    {"tv", "smarttv"},      {"tv", "smart-tv"},    {"tv", "tizen"},       {"tv", "web0s"},       {"tv", "appletv"},
-    {"tv", "googletv"},     {"tv", "android tv"},  {"tv", "aft*"},        {"tv", "roku"},        {"tv", "crkey"},
-    {"tv", "hbbtv"},        {"tv", "bravia"},      {"console", "playstation"}, {"console", "xbox"},
-    {"console", "nintendo"}, {"tablet", "ipad"},   {"tablet", "tablet"},  {"tablet", "kindle"},  {"tablet", "android"},
-    {"phone", "iphone"},    {"phone", "ipod"},     {"phone", "android"},  {"phone", "mobile"},   {"desktop", "windows"},
-    {"desktop", "mac os x"}, {"desktop", "linux"}, {"desktop", "ubuntu"}, {"desktop", "debian"}, {"desktop", "fedora"},
-    {"desktop", "red hat"}, {"desktop", "centos"}, {"desktop", "suse"},   {"desktop", "gentoo"},
-    {"desktop", "mandriva"}, {"desktop", "slackware"}, {"desktop", "cros"}, {"desktop", "chrome os"},
+    {"tv", "smarttv"},
+    {"tv", "smart-tv"},
+    {"tv", "tizen"},
+    {"tv", "web0s"},
+    {"tv", "appletv"},
+    {"tv", "googletv"},
+    {"tv", "android tv"},
+    {"tv", "aft*"},
+    {"tv", "roku"},
+    {"tv", "crkey"},
+    {"tv", "hbbtv"},
+    {"tv", "bravia"},
+    {"console", "playstation"},
+    {"console", "xbox"},
+    {"console", "nintendo"},
+    {"tablet", "ipad"},
+    {"tablet", "tablet"},
+    {"tablet", "kindle"},
+    {"tablet", "android"},
+    {"phone", "iphone"},
+    {"phone", "ipod"},
+    {"phone", "android"},
+    {"phone", "mobile"},
+    {"desktop", "windows"},
+    {"desktop", "mac os x"},
+    {"desktop", "linux"},
+    {"desktop", "ubuntu"},
+    {"desktop", "debian"},
+    {"desktop", "fedora"},
+    {"desktop", "red hat"},
+    {"desktop", "centos"},
+    {"desktop", "suse"},
+    {"desktop", "gentoo"},
+    {"desktop", "mandriva"},
+    {"desktop", "slackware"},
+    {"desktop", "cros"},
+    {"desktop", "chrome os"},
 };
 
 static char fold(char c)
@@ -89,8 +118,8 @@ struct span agent_category(struct span user_agent, struct span os)
 /* The texts of out that an agent decides, in the order of struct cached. */
 static void agent_texts(struct viewer_facts *v, struct span *texts[AGENT_TEXTS])
 {
-    struct span *all[AGENT_TEXTS] = {&v->browser, &v->browser_version, &v->os, &v->os_version, &v->device_category,
-                                     &v->device_manufacturer, &v->device_model, &v->device_name};
+    struct span *all[AGENT_TEXTS] = {&v->browser,         &v->browser_version,     &v->os,           &v->os_version,
+                                     &v->device_category, &v->device_manufacturer, &v->device_model, &v->device_name};
     memcpy(texts, all, sizeof all);
 }
 

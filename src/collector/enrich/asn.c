@@ -236,8 +236,7 @@ static struct asn_found find4(const struct asn_list *l, uint32_t address)
     }
     uint32_t block = address & 0xFFFFFF00, block_last = block | 0xFF;
     const struct range4 *r = low ? &l->v4[low - 1] : NULL;
-    if (r && address <= r->last)
-        return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
+    if (r && address <= r->last) return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
     bool empty = (r == NULL || r->last < block) && (low == l->v4_count || l->v4[low].first > block_last);
     return (struct asn_found){0, {NULL, 0}, empty};
 }
@@ -252,8 +251,7 @@ static struct asn_found find6(const struct asn_list *l, unsigned __int128 addres
     }
     unsigned __int128 rest = ((unsigned __int128)1 << 80) - 1, block = address & ~rest, block_last = block | rest;
     const struct range6 *r = low ? &l->v6[low - 1] : NULL;
-    if (r && address <= r->last)
-        return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
+    if (r && address <= r->last) return found(l, r->number, r->name, r->first <= block && block_last <= r->last);
     bool empty = (r == NULL || r->last < block) && (low == l->v6_count || l->v6[low].first > block_last);
     return (struct asn_found){0, {NULL, 0}, empty};
 }

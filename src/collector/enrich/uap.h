@@ -17,8 +17,8 @@ void uap_free(struct uap *u);
 size_t uap_rules(const struct uap *u);
 
 enum { UAP_VERSION_PARTS = 4 };
-struct uap_name { /* a browser or an operating system */
-    struct span family; /* "Other" when no rule matches */
+struct uap_name {                           /* a browser or an operating system */
+    struct span family;                     /* "Other" when no rule matches */
     struct span version[UAP_VERSION_PARTS]; /* major, minor, patch, and of systems patch minor; empty: absent */
 };
 struct uap_found {

@@ -17,12 +17,12 @@
 #include "views/beacon.h"
 
 enum {
-    FORMAT_EVENTS_MAX = 3600,    /* of one POST; what the SDK's own queue holds */
-    FORMAT_ENVS_MAX = 16,        /* different environment keys of one POST that are accepted */
-    FORMAT_NODES_MAX = 400000,   /* JSON values and keys of one POST */
+    FORMAT_EVENTS_MAX = 3600,  /* of one POST; what the SDK's own queue holds */
+    FORMAT_ENVS_MAX = 16,      /* different environment keys of one POST that are accepted */
+    FORMAT_NODES_MAX = 400000, /* JSON values and keys of one POST */
     FORMAT_VIEW_ID_MAX = 128,
     FORMAT_EVENT_NAME_MAX = 64,
-    FORMAT_TEXT_MAX = 1024,      /* bytes by field type: TEXT, URL, the long ones (CONTEXT JSON RANGES) */
+    FORMAT_TEXT_MAX = 1024, /* bytes by field type: TEXT, URL, the long ones (CONTEXT JSON RANGES) */
     FORMAT_URL_MAX = 2048,
     FORMAT_LONG_TEXT_MAX = 8192,
 };

@@ -32,14 +32,16 @@ static const struct later_word {
 static const struct alias {
     const char *name;
     enum field field;
-} aliases[] = {
+} aliases[] =
+    {
 #define LATER(code, word)
 #define ALIAS(key, field) {key, FIELD_##field},
 #define LONG(name, field)
 #include "collector/formats/dictionary.def"
 #undef ALIAS
 #undef LONG
-}, long_aliases[] = {
+},
+  long_aliases[] = {
 #define ALIAS(key, field)
 #define LONG(name, field) {name, FIELD_##field},
 #include "collector/formats/dictionary.def"
@@ -133,10 +135,8 @@ size_t mux_key_encode(struct span long_key, char *out, size_t cap)
         struct span word = cut < 0 ? long_key : span_upto(long_key, (size_t)cut);
         long_key = cut < 0 ? span_from(long_key, long_key.len) : span_from(long_key, (size_t)cut + 1);
         if (word.len == 0) continue; /* empty words vanish */
-        if (first)
-            encode_first(&t, word);
-        else
-            encode_later(&t, word);
+        if (first) encode_first(&t, word);
+        else encode_later(&t, word);
         first = false;
     }
     return text_end(&t, out);

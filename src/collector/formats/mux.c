@@ -18,10 +18,8 @@ static bool read_integer(const struct json_node *n, int64_t max, int64_t *out)
     } else if (n->type == JSON_STRING && span_to_i64(span_trim(n->v.s), &i)) {
         /* i is read */
     } else {
-        if (n->type == JSON_DOUBLE)
-            d = n->v.d;
-        else if (n->type != JSON_STRING || !span_to_double(span_trim(n->v.s), &d))
-            return false;
+        if (n->type == JSON_DOUBLE) d = n->v.d;
+        else if (n->type != JSON_STRING || !span_to_double(span_trim(n->v.s), &d)) return false;
         if (!(d >= 0) || d >= 9223372036854775808.0) return false;
         i = (int64_t)(d < 4503599627370496.0 ? floor(d + 0.5) : d); /* from 2^52 on there are no fractions */
     }
@@ -33,10 +31,8 @@ static bool read_integer(const struct json_node *n, int64_t max, int64_t *out)
 static bool read_number(const struct json_node *n, double *out)
 {
     double d;
-    if (json_is_number(n))
-        d = json_number(n);
-    else if (n->type != JSON_STRING || !span_to_double(span_trim(n->v.s), &d))
-        return false;
+    if (json_is_number(n)) d = json_number(n);
+    else if (n->type != JSON_STRING || !span_to_double(span_trim(n->v.s), &d)) return false;
     if (!(d >= 0) || !isfinite(d)) return false;
     *out = d == 0 ? 0 : d; /* no minus zero */
     return true;
@@ -125,7 +121,7 @@ struct mux { /* the work on one POST */
     uint32_t refused_at;      /* next of in->refused */
     int64_t newest_viewer_ms; /* INT64_MIN: none */
     struct judged judged[FORMAT_ENVS_MAX];
-    struct span last_key;     /* the environment key of the event before, and what became of it */
+    struct span last_key; /* the environment key of the event before, and what became of it */
     enum drop last_verdict;
     uint16_t last_env;
     bool full; /* the arena is */
@@ -308,10 +304,8 @@ static void event_take(struct mux *m, struct mux_event *e, uint32_t index, const
         if (why == DROP_NONE) why = DROP_over_quota;
     }
     if (m->in->notes) m->in->notes->event(m->in->notes->ctx, index, &event, e->env_key, why);
-    if (why != DROP_NONE)
-        m->out->tally.dropped[why]++;
-    else
-        event_keep(m, e, index, &event);
+    if (why != DROP_NONE) m->out->tally.dropped[why]++;
+    else event_keep(m, e, index, &event);
 }
 
 /* The list of events, wherever it is; count and the first of them. */

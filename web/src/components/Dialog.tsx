@@ -18,7 +18,7 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
   );
 }
 
-export function CopyButton({ text }: { text: string }) {
+export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
   const [done, set] = useState('');
   useEffect(() => {
     if (!done) return;
@@ -39,7 +39,7 @@ export function CopyButton({ text }: { text: string }) {
       area.remove();
     }
   };
-  return <button type="button" class="button copy" onClick={() => void copy()}><Icon name="copy" /><span aria-live="polite">{done || 'Copy'}</span></button>;
+  return <button type="button" class="button copy" onClick={() => void copy()}><Icon name="copy" /><span aria-live="polite">{done || label}</span></button>;
 }
 
 export function Code({ text, label }: { text: string; label: string }) {

@@ -88,7 +88,7 @@ function Events({ events }: { events: ViewEvent[] }) {
             return (
               <tr key={i}>
                 <td class="num" title={fullMoment(e.event_time)}>{((e.viewer_time - zero) / 1000).toFixed(2)} s</td>
-                <td><bdi class={e.name.includes('error') || e.name.endsWith('failed') ? 'bad-text' : undefined}>{e.name}</bdi></td>
+                <td class="when"><bdi class={e.name.includes('error') || e.name.endsWith('failed') ? 'bad-text' : undefined}>{e.name}</bdi></td>
                 <td class="num">{(e.playback_time / 1000).toFixed(2)} s</td>
                 <td>{details.length > 0 && <details class="details"><summary><bdi>{details.slice(0, 3).map(([k, v]) => `${k}: ${str(v).slice(0, 60)}`).join(' · ')}</bdi></summary>
                   <dl>{details.map(([k, v]) => <><dt>{k}</dt><dd dir="auto">{str(v)}</dd></>)}</dl></details>}</td>
@@ -168,7 +168,7 @@ export function ViewDetail() {
           <span class="note">{fullMoment(Date.parse(str(view.view_start)))} · <bdi>{[view.viewer_application_name, view.viewer_os_family, view.country_code].map(str).filter(Boolean).join(' · ')}</bdi></span>
         </div>
         {failed && <span class="tag bad">failed</span>}{view.exit_before_video_start === true && <span class="tag">left before the start</span>}
-        <CopyButton text={link} />
+        <CopyButton text={link} label="Copy the link" />
       </div>
       <Facts view={view} />
       {str(view.player_error_message) !== '' && <p class="error-line"><strong><bdi>{str(view.player_error_code)}</bdi></strong> <bdi>{str(view.player_error_message)}</bdi></p>}
