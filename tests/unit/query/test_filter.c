@@ -68,8 +68,8 @@ static void test_scalars(void **state)
     assert_sql("country:", NULL, "1 AND (isNull(country))");
     assert_sql("country:__empty__", NULL, "1 AND (isNull(country))");
     assert_sql("!country:", NULL, "1 AND NOT isNull(country)");
-    assert_sql("playback_failure:true", NULL, "1 AND (ifNull(playback_failure = 1, 0))");
-    assert_sql("view_has_ad:false", NULL, "1 AND (ifNull(view_has_ad = 0, 0))");
+    assert_sql("playback_failure:true", NULL, "1 AND (ifNull(ifNull(playback_failure, 0) = 1, 0))");
+    assert_sql("view_has_ad:false", NULL, "1 AND (ifNull(ifNull(view_has_ad, 0) = 0, 0))");
     assert_sql("asn:3320", NULL, "1 AND (ifNull(asn = 3320, 0))");
     assert_sql("video_source_fps:29.97", NULL, "1 AND (ifNull(video_source_fps = 29.969999999999999, 0))");
     assert_sql("custom_20:x", NULL, "1 AND (ifNull(custom_20 = 'x', 0))");

@@ -92,7 +92,7 @@ function Overlay({ page, scopes, m }: { page: Page; scopes: Scope[]; m: MetricRo
 
 export function Compare() {
   const page = usePage(), written = new URLSearchParams(location.search).getAll('s').slice(0, MOST).map(readSet);
-  const sets: Set[] = written.length >= 2 ? written : [{ t: null, f: [] }, { t: previous(page.span).text, f: [] }];
+  const sets: Set[] = written.length >= 2 ? written : [{ t: previous(page.span).text, f: [] }, { t: null, f: [] }];
   const keep = (next: Set[]) => change({ s: next.map(writeSet).map(s => s || 'f=') });
   const edit = (i: number, part: Partial<Set>) => keep(sets.map((s, k) => (k === i ? { ...s, ...part } : s)));
   const scopes = sets.map((s): Scope => ({ range: s.t ? readRange(s.t) : page.range, filters: [...page.filters, ...s.f.filter(Boolean)] }));

@@ -20,7 +20,7 @@ const GROUPINGS = ['video_source_height', 'video_source_bitrate', 'video_source_
 function Stack({ buckets, names, daily }: { buckets: Bucket[]; names: string[]; daily: boolean }) {
   const wide = 1000, high = 200, each = wide / Math.max(1, buckets.length), gap = Math.min(1, each * 0.15);
   const label = (s: string) => (daily ? dayMonth : moment)(Date.parse(s) / 1000);
-  const marks = buckets.length < 2 ? buckets : [0, 0.25, 0.5, 0.75, 1].map(m => buckets[Math.round(m * (buckets.length - 1))]);
+  const marks = buckets.length <= 10 ? buckets : [0, 0.25, 0.5, 0.75, 1].map(m => buckets[Math.round(m * (buckets.length - 1))]);
   return (
     <figure class="curve">
       <div class="curve-plot">
@@ -38,7 +38,7 @@ function Stack({ buckets, names, daily }: { buckets: Bucket[]; names: string[]; 
           })}
         </svg>
       </div>
-      <figcaption class="curve-marks">{marks.map(b => <span>{label(b.date)}</span>)}</figcaption>
+      <figcaption class={buckets.length <= 10 ? 'curve-marks even' : 'curve-marks'}>{marks.map(b => <span>{label(b.date)}</span>)}</figcaption>
     </figure>
   );
 }
