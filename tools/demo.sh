@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # make demo: a server with a demo account, seven days of invented viewers and more of them coming, until Ctrl-C.
-# FIRSTFRAME_DEMO_DIR (default ./demo-data) keeps it; FIRSTFRAME_DEMO_PORT (default 8600); FIRSTFRAME_DEMO_VIEWS (20000).
+# FIRSTFRAME_DEMO_DIR (default ./demo-data) keeps it; FIRSTFRAME_DEMO_PORT (default 8600); FIRSTFRAME_DEMO_VIEWS (10000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$(date +%s)
@@ -9,7 +9,7 @@ tools/build.sh release firstframe firstframe-engine
 built=$(date +%s)
 data=${FIRSTFRAME_DEMO_DIR:-demo-data}
 port=${FIRSTFRAME_DEMO_PORT:-8600}
-views=${FIRSTFRAME_DEMO_VIEWS:-20000}
+views=${FIRSTFRAME_DEMO_VIEWS:-10000}
 program=build/firstframe
 umask 077
 

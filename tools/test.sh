@@ -54,9 +54,9 @@ step "house rules" tools/tidy.sh
 unit build "unit tests"
 step "build with clang" tools/build.sh clang
 step "build with address and undefined-behaviour sanitizers" tools/build.sh asan
-unit build-asan "unit and fuzz-corpus tests under the sanitizers"
+unit build-asan "unit and fuzz-corpus tests under the sanitizers" -E '^store_test_both$'
 step "build with the thread sanitizer" tools/build.sh tsan
-unit build-tsan "threaded parts under the thread sanitizer" -R '^(base|http|journal|collector|accounts)_'
+unit build-tsan "threaded parts under the thread sanitizer" -R '^(base|http|journal|collector|accounts|store_test_(client|writer))' -E '^store_test_both$'
 flow "the engine" tests/engine/*.test.mjs
 flow "one real view, end to end" tests/flow/first-view.test.mjs
 flow "simulated truth" tests/flow/truth.test.mjs

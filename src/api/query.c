@@ -79,7 +79,8 @@ static void print_columns(struct jw *w, const struct pivot *p)
         jw_key(w, "kind"), jw_text(w, "metric");
         jw_key(w, "metric"), jw_text(w, m->metric->id);
         print_how(w, m);
-        jw_key(w, "unit"), jw_text(w, metric_unit_name(m->metric->unit));
+        bool counts = m->kind == PIVOT_MEASURE && m->measure == MEASURE_COUNT;
+        jw_key(w, "unit"), jw_text(w, metric_unit_name(counts ? UNIT_NUMBER : m->metric->unit));
         jw_key(w, "aggregation"), jw_text(w, m->metric->clock == CLOCK_START ? "view_start" : "view_end");
         jw_object_end(w);
     }
