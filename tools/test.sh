@@ -59,12 +59,13 @@ step "build with the thread sanitizer" tools/build.sh tsan
 unit build-tsan "threaded parts under the thread sanitizer" -R '^(base|http|journal|collector|accounts|store_test_(client|writer))' -E '^store_test_both$'
 flow "the engine" tests/engine/*.test.mjs
 flow "one real view, end to end" tests/flow/first-view.test.mjs
-flow "simulated truth" tests/flow/truth.test.mjs
+flow "simulated truth" tests/flow/truth.test.mjs tests/flow/every-field.test.mjs
 for dir in http store api players web crash; do
   files=$(ls tests/$dir/*.test.mjs 2>/dev/null || true)
   [ -n "$files" ] && flow "$dir" $files
 done
 if [ "$long" = long ]; then
+  FIRSTFRAME_FIELD_VIEWS=200000 flow "every field of 200,000 simulated views" tests/flow/every-field.test.mjs
   FIRSTFRAME_TRUTH_VIEWS=50000 flow "simulated truth, 50,000 views" tests/flow/truth.test.mjs
   for file in tests/long/*.test.mjs; do [ -f "$file" ] && flow "$(basename "$file")" "$file"; done
 fi

@@ -27,7 +27,8 @@ struct api_job {
     struct http_ticket ticket;
 };
 
-static const char *const api_segments[] = {"data", "system", "api", "video", "counts", "v1", "sessions", "session"};
+static const char *const api_segments[] = {"data",     "system",  "api",  "video", "counts", "v1",
+                                           "sessions", "session", "docs", "openapi.json"};
 
 bool api_owns(struct span path)
 {
