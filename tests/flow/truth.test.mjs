@@ -49,19 +49,19 @@ test('none missing, none twice', async () => {
   assert.equal(ids.size, truth.length);
 });
 
-test('startup time: count, average, median and 95th, overall and by country', async () => {
+test('startup time: count, average, median and 95th, overall and by title', async () => {
   const rows = truth.filter(view => view.time_to_first_frame !== null && view.time_to_first_frame !== undefined);
   const values = rows.map(view => view.time_to_first_frame);
   close((await overall('video_startup_time', 'count')).value, values.length, 'count');
   close((await overall('video_startup_time', 'median')).value, percentile(values, 0.5), 'median');
   close((await overall('video_startup_time', '95th')).value, percentile(values, 0.95), '95th');
   close((await overall('video_startup_time', 'avg')).value, values.reduce((a, b) => a + b) / values.length, 'avg');
-  const groups = Map.groupBy(rows, view => view.country_code ?? null);
-  const breakdown = (await server.json(`/data/v1/metrics/video_startup_time/breakdown?${window()}&group_by=country&limit=1000`)).data;
+  const groups = Map.groupBy(rows, view => view.video_title ?? null);
+  const breakdown = (await server.json(`/data/v1/metrics/video_startup_time/breakdown?${window()}&group_by=video_title&limit=1000`)).data;
   assert.equal(breakdown.length, groups.size);
   for (const row of breakdown) {
     const group = groups.get(row.field);
-    assert.ok(group, `country ${row.field}`);
+    assert.ok(group, `title ${row.field}`);
     assert.equal(row.views, group.length);
     close(row.value, percentile(group.map(view => view.time_to_first_frame), 0.5), `median of ${row.field}`);
   }
