@@ -44,7 +44,7 @@ enum {
     ACCOUNTS_PASSWORD_MAX = 1024,
     ACCOUNTS_ID_MAX = 15,      /* organization and environment ids: 8 characters [a-z0-9] */
     ACCOUNTS_UUID_MAX = 36,    /* token, annotation and saved-object ids */
-    ACCOUNTS_ENV_KEY_MIN = 20, /* [a-z0-9] */
+    ACCOUNTS_ENV_KEY_MIN = 4, /* [A-Za-z0-9_-]; the ones we make: 24 of [a-z0-9] */
     ACCOUNTS_ENV_KEY_MAX = 64,
     ACCOUNTS_SECRET_MAX = 47,  /* secrets we make: 43 characters of URL-safe base64 (256 bits) */
     ACCOUNTS_FILTER_MAX = 255, /* a token's filter, "dimension:value" */

@@ -64,7 +64,8 @@ bool field_env_key(struct span s)
     if (s.len < ACCOUNTS_ENV_KEY_MIN || s.len > ACCOUNTS_ENV_KEY_MAX) return false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) return false;
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_') return false;
     }
     return true;
 }
