@@ -2,7 +2,11 @@
  * A request's way: loop thread (route) -> pool thread (credential, handler) -> answer. */
 #include "api/exporter.h"
 #include "api/internal.h"
+#include "api/limits.h"
+#include "api/mail.h"
 #include "api/rewriter.h"
+#include "api/setup.h"
+#include "api/sweeper.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -19,6 +23,10 @@ struct api {
     struct pool *questions, *hashing;
     struct rewriter *rewriter;
     struct exporter *exporter;
+    struct sweeper *sweeper;
+    struct mail *mail;
+    struct setup *setup;
+    struct limits *limits;
 };
 
 struct api_job {
@@ -119,7 +127,38 @@ struct api *api_new(const struct api_options *options)
     a->rewriter = rewriter_new(options->accounts, options->store);
     struct exporter_options exports = {.accounts = options->accounts, .store = options->store, .data_dir = a->data_dir};
     a->exporter = exporter_new(&exports);
+    a->sweeper = sweeper_new(options->accounts, options->store, a->data_dir);
+    struct mail_options mail = {
+        .accounts = options->accounts, .smtp_url = options->smtp_url, .from = options->smtp_from};
+    a->mail = mail_new(&mail);
+    a->setup = setup_new();
+    a->limits = limits_new(options->rate_limit);
     return a;
+}
+
+struct sweeper *api_sweeper(struct api *a)
+{
+    return a->sweeper;
+}
+
+struct mail *api_mail(struct api *a)
+{
+    return a->mail;
+}
+
+struct setup *api_setup(struct api *a)
+{
+    return a->setup;
+}
+
+const char *api_setup_code(const struct api *a)
+{
+    return setup_code(a->setup);
+}
+
+struct limits *api_limits(struct api *a)
+{
+    return a->limits;
 }
 
 struct exporter *api_exporter(struct api *a)
@@ -146,6 +185,10 @@ void api_free(struct api *a)
     pool_stop(a->hashing);
     rewriter_free(a->rewriter);
     exporter_free(a->exporter);
+    sweeper_free(a->sweeper);
+    mail_free(a->mail);
+    setup_free(a->setup);
+    limits_free(a->limits);
     free(a->public_url);
     free(a->data_dir);
     free(a);
@@ -177,15 +220,23 @@ static void preflight_answer(struct api *a, struct http_request *r)
     http_reply(r, &(struct http_reply){.status = 204, .headers = headers, .header_count = allowed ? COUNT(headers) : 0});
 }
 
-/* Answers that need no pool thread. */
-static void answer_now(struct api_job *job, int status, const char *message)
+/* Answers a call that failed on the loop thread. */
+static void answer_failed(struct api_job *job)
 {
-    api_fail(&job->call, status, "%s", message);
-    struct http_reply reply = {.status = status, .content_type = "application/json; charset=utf-8",
-                               .headers = job->call.extra, .header_count = job->call.extra_count,
+    struct http_reply reply = {.status = job->call.status,
+                               .content_type = "application/json; charset=utf-8",
+                               .headers = job->call.extra,
+                               .header_count = job->call.extra_count,
                                .body = buf_span(&job->call.body)};
     http_reply(job->call.request, &reply);
     buf_free(&job->call.body);
+    json_parser_free(job->call.parser);
+}
+
+static void answer_now(struct api_job *job, int status, const char *message)
+{
+    api_fail(&job->call, status, "%s", message);
+    answer_failed(job);
 }
 
 void api_handle(struct api *a, struct http_request *r)
@@ -205,6 +256,10 @@ void api_handle(struct api *a, struct http_request *r)
     case ROUTE_UNKNOWN: answer_now(job, 404, "There is nothing here."); return;
     case ROUTE_OTHER_METHOD: answer_now(job, 405, "This path exists, but not with this method."); return;
     case ROUTE_FOUND: break;
+    }
+    if (job->route->handler == api_session_create && !api_sign_in_admit(&job->call)) {
+        answer_failed(job);
+        return;
     }
     struct pool *pool = job->route->hashes ? a->hashing : a->questions;
     job->ticket = http_defer(r);

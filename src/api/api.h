@@ -25,10 +25,14 @@ struct api_options {
     unsigned query_threads; /* 1..64 */
     const char *public_url; /* without a slash at its end; copied */
     const char *data_dir;   /* copied */
+    unsigned rate_limit;    /* requests a second for each token; 0: no limit */
+    const char *smtp_url, *smtp_from; /* NULL: no mail is sent; copied */
 };
 struct api *api_new(const struct api_options *options) MUST_USE;
 /* Before the first request: when the address is known only after binding. */
 void api_set_public_url(struct api *a, const char *public_url);
+/* The code that the set-up of a fresh server asks for, to be printed where only its operator reads. */
+const char *api_setup_code(const struct api *a);
 /* Finishes the calls under way. */
 void api_free(struct api *a);
 /* Takes a request whose path begins with a reserved segment of the API (see api_owns). Answers it, at once or later. */
@@ -69,6 +73,8 @@ typedef void api_handler(struct api_call *call);
  * service_unavailable (with Retry-After). bad_request (400): unreadable JSON. */
 void api_fail(struct api_call *c, int status, const char *message, ...) PRINTF_LIKE(3, 4);
 void api_fail_bad_request(struct api_call *c, const char *message, ...) PRINTF_LIKE(2, 3);
+/* 429, with Retry-After. */
+void api_fail_wait(struct api_call *c, unsigned seconds, const char *message);
 /* The store did not answer, or refused: 503, or 500 with a log line. */
 void api_fail_store(struct api_call *c, enum err e, const char *what);
 /* From an accounts outcome: 400, 401, 403, 404, 429 or 503 with its sentence. */

@@ -4,8 +4,12 @@
  * The cookie alone may write only with a same-origin Origin and a JSON content type, since a browser sends it by
  * itself. */
 #include "api/internal.h"
+#include "api/limits.h"
+
+#include "base/clock.h"
 
 #include <sodium.h>
+#include <stdio.h>
 
 enum { CREDENTIAL_BYTES_MAX = 2048 };
 
@@ -22,7 +26,7 @@ struct span api_cookie_token(const struct http_request *r)
 }
 
 /* Origin "scheme://host[:port]" names the host this request was sent to. */
-static bool same_origin(const struct http_request *r)
+bool api_same_origin(const struct http_request *r)
 {
     struct span origin = http_header(r, "Origin"), host = http_header(r, "Host");
     ptrdiff_t at = span_find_span(origin, SPAN("://"));
@@ -34,7 +38,7 @@ static bool cookie_may_write(const struct http_request *r)
     if (r->method == HTTP_M_GET || r->method == HTTP_M_HEAD) return true;
     struct span type = http_header(r, "Content-Type");
     bool json = span_eq_nocase(span_upto(type, 16), SPAN("application/json"));
-    return same_origin(r) && (json || r->body.len == 0);
+    return api_same_origin(r) && (json || r->body.len == 0);
 }
 
 static enum accounts_error check_basic(struct api_call *c, struct span encoded)
@@ -54,21 +58,31 @@ static enum accounts_error check_basic(struct api_call *c, struct span encoded)
     return e;
 }
 
+/* A session works only in the way it was made for: what a cookie holds is worth nothing in a header, where a script
+ * could send it from anywhere, and a token for scripts is no cookie. */
+static enum accounts_error check_session(struct api_call *c, struct span token, enum session_kind kind)
+{
+    enum accounts_error e = accounts_check_session(c->accounts, span_trim(token), &c->principal);
+    if (e != ACCOUNTS_OK || c->principal.session_kind == kind) return e;
+    c->principal.kind = PRINCIPAL_NONE;
+    return ACCOUNTS_UNAUTHORIZED;
+}
+
 /* The whole of the credential checking; *cookie tells that only the cookie vouches for the request. */
 static enum accounts_error check_any(struct api_call *c, bool *cookie)
 {
     const struct http_request *r = c->request;
     struct span beta = http_header(r, "beta-auth-token"), authorization = http_header(r, "Authorization");
     *cookie = false;
-    if (beta.len) return accounts_check_session(c->accounts, span_trim(beta), &c->principal);
+    if (beta.len) return check_session(c, beta, SESSION_BETA);
     if (authorization.len > 6 && span_eq_nocase(span_upto(authorization, 6), SPAN("Basic ")))
         return check_basic(c, span_from(authorization, 6));
     if (authorization.len > 7 && span_eq_nocase(span_upto(authorization, 7), SPAN("Bearer ")))
-        return accounts_check_session(c->accounts, span_trim(span_from(authorization, 7)), &c->principal);
+        return check_session(c, span_from(authorization, 7), SESSION_BETA);
     struct span token = api_cookie_token(r);
     if (token.len == 0) return ACCOUNTS_UNAUTHORIZED;
     *cookie = true;
-    return accounts_check_session(c->accounts, token, &c->principal);
+    return check_session(c, token, SESSION_COOKIE);
 }
 
 static permission_set access_permission(enum access access)
@@ -107,6 +121,28 @@ static bool choose_environment(struct api_call *c, permission_set needed)
     return true;
 }
 
+/* A token with a filter sees rows, never the things that hold for all of them. */
+static bool filter_fits(struct api_call *c, enum access access)
+{
+    if (c->principal.filter[0] == 0) return true;
+    if (access != ACCESS_SYSTEM_READ && access != ACCESS_SYSTEM_WRITE) return true;
+    api_fail(c, 403, "A token with a filter has no access to the system.");
+    return false;
+}
+
+/* The dashboard's cookie is not limited. */
+static bool within_limit(struct api_call *c)
+{
+    char id[ACCOUNTS_UUID_MAX + 1];
+    const struct principal *p = &c->principal;
+    if (p->kind == PRINCIPAL_SESSION && p->session_kind == SESSION_COOKIE) return true;
+    if (p->kind == PRINCIPAL_TOKEN) (void)snprintf(id, sizeof id, "%s", p->token_id);
+    else (void)snprintf(id, sizeof id, "s%lld", (long long)p->session_id);
+    unsigned wait_s = limits_take(api_limits(c->api), span_of(id), mono_now().v);
+    if (wait_s) api_fail_wait(c, wait_s, "This token makes more requests than it may. Wait a moment.");
+    return wait_s == 0;
+}
+
 bool api_authorize(struct api_call *c, const struct route *route)
 {
     if (route->access == ACCESS_OPEN) return true;
@@ -117,6 +153,7 @@ bool api_authorize(struct api_call *c, const struct route *route)
         else api_fail_accounts(c, e);
         return false;
     }
+    if (!within_limit(c)) return false;
     if (cookie && !cookie_may_write(c->request)) {
         api_fail(c, 403, "Writing with a cookie needs a same-origin Origin header and a JSON body.");
         return false;
@@ -125,5 +162,5 @@ bool api_authorize(struct api_call *c, const struct route *route)
         api_fail(c, 403, "Only a signed-in person may do this.");
         return false;
     }
-    return choose_environment(c, access_permission(route->access));
+    return choose_environment(c, access_permission(route->access)) && filter_fits(c, route->access);
 }

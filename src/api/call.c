@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { PARAMS_MAX = 512, MESSAGE_BYTES_MAX = 1024, BODY_NODES_MAX = 20000 };
+enum { THROTTLED_WAIT_S = 30, PARAMS_MAX = 512, MESSAGE_BYTES_MAX = 1024, BODY_NODES_MAX = 20000 };
 
 static const char *error_type(int status)
 {
@@ -62,6 +62,15 @@ void api_fail_bad_request(struct api_call *c, const char *message, ...)
     fail_with(c, 400, "bad_request", text);
 }
 
+void api_fail_wait(struct api_call *c, unsigned seconds, const char *message)
+{
+    char text[16];
+    if (c->failed) return;
+    (void)snprintf(text, sizeof text, "%u", seconds ? seconds : 1);
+    api_header(c, "Retry-After", text);
+    api_fail(c, 429, "%s", message);
+}
+
 void api_fail_store(struct api_call *c, enum err e, const char *what)
 {
     if (e == ERR_UNAVAILABLE || e == ERR_TIMEOUT || e == ERR_CLOSED || e == ERR_FULL) {
@@ -75,9 +84,13 @@ void api_fail_store(struct api_call *c, enum err e, const char *what)
 void api_fail_accounts(struct api_call *c, enum accounts_error e)
 {
     int status = 400;
+    if (e == ACCOUNTS_THROTTLED) {
+        api_fail_wait(c, THROTTLED_WAIT_S, accounts_error_text(e));
+        return;
+    }
     if (e == ACCOUNTS_UNAUTHORIZED) status = 401;
     else if (e == ACCOUNTS_NOT_FOUND) status = 404;
-    else if (e == ACCOUNTS_THROTTLED) status = 429;
+    else if (e == ACCOUNTS_ROLE_REFUSED) status = 403;
     else if (e == ACCOUNTS_STORE_FAILED || e == ACCOUNTS_BUSY) status = 503;
     api_fail(c, status, "%s", accounts_error_text(e));
 }

@@ -18,6 +18,14 @@ struct rewriter;
 struct rewriter *api_rewriter(struct api *a);
 struct exporter;
 struct exporter *api_exporter(struct api *a); /* NULL: its directory cannot be written */
+struct sweeper;
+struct sweeper *api_sweeper(struct api *a);
+struct mail;
+struct mail *api_mail(struct api *a); /* NULL: no mail is sent */
+struct setup;
+struct setup *api_setup(struct api *a);
+struct limits;
+struct limits *api_limits(struct api *a); /* NULL: no limit */
 
 struct route {
     enum http_method method;
@@ -37,6 +45,11 @@ enum route_match route_find(enum http_method method, struct span raw_path, struc
 
 /* Checks the credential and the route's access, chooses the environment. false: the call has failed. */
 bool api_authorize(struct api_call *c, const struct route *route) MUST_USE;
+/* On the loop, before a password is hashed: false when a sign-in would be refused by the throttle anyway, or can be no
+ * sign-in at all; the call has failed then. */
+bool api_sign_in_admit(struct api_call *c) MUST_USE;
+/* The Origin names the host this request was sent to. */
+bool api_same_origin(const struct http_request *r);
 /* The session token of the request's cookie, or empty. */
 struct span api_cookie_token(const struct http_request *r);
 

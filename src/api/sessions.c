@@ -5,7 +5,6 @@
 
 #include "accounts/environments.h"
 #include "accounts/people.h"
-#include "base/counters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +34,25 @@ static void session_answer(struct api_call *c, const struct signed_in *in, bool 
     jw_object_end(&c->json);
 }
 
+enum { SIGN_IN_BYTES_MAX = 16 * 1024 }; /* the longest e-mail and password, every character escaped, fit */
+
+bool api_sign_in_admit(struct api_call *c)
+{
+    struct json_doc doc;
+    char address[48];
+    if (c->request->body.len > SIGN_IN_BYTES_MAX || c->request->body_cut) {
+        api_fail(c, 413, "The body is too large.");
+        return false;
+    }
+    const struct json_node *body = api_body_json(c, &doc);
+    if (body == NULL) return false;
+    struct span email = json_string(json_get(&doc, json_get(&doc, body, "session"), "email"));
+    http_address_print(&c->request->client, address);
+    unsigned wait_s = accounts_sign_in_wait_s(c->accounts, email, span_of(address));
+    if (wait_s) api_fail_wait(c, wait_s, accounts_error_text(ACCOUNTS_THROTTLED));
+    return wait_s == 0;
+}
+
 void api_session_create(struct api_call *c)
 {
     struct json_doc doc;
@@ -47,6 +65,11 @@ void api_session_create(struct api_call *c)
         return;
     }
     bool cookie = json_is(json_get(&doc, session, "cookie"), JSON_TRUE);
+    /* Another site must not sign its visitors in here as somebody else. */
+    if (cookie && http_header(c->request, "Origin").len && !api_same_origin(c->request)) {
+        api_fail(c, 403, "Signing in with a cookie is for pages of this server.");
+        return;
+    }
     char address[48];
     http_address_print(&c->request->client, address);
     struct sign_in in = {.email = email->v.s, .password = password->v.s, .address = span_of(address),
@@ -60,13 +83,8 @@ void api_session_create(struct api_call *c)
         accounts_wipe(&out, sizeof out);
         return;
     }
-    counter_add(COUNTER_sign_in_failures_total, 1);
-    if (e == ACCOUNTS_THROTTLED) {
-        char seconds[16];
-        (void)snprintf(seconds, sizeof seconds, "%u", out.retry_after_s ? out.retry_after_s : 1);
-        api_header(c, "Retry-After", seconds);
-    }
-    if (e == ACCOUNTS_TOTP_NEEDED || e == ACCOUNTS_BAD_TOTP) api_fail(c, 401, "%s", accounts_error_text(e));
+    if (e == ACCOUNTS_THROTTLED) api_fail_wait(c, out.retry_after_s, accounts_error_text(e));
+    else if (e == ACCOUNTS_TOTP_NEEDED || e == ACCOUNTS_BAD_TOTP) api_fail(c, 401, "%s", accounts_error_text(e));
     else api_fail_accounts(c, e);
 }
 

@@ -287,6 +287,9 @@ static bool start_http(struct app *app)
                               .collector = app->collector,
                               .query_threads = (unsigned)options_number(o, "query-threads"),
                               .public_url = app->public_url,
+                              .rate_limit = (unsigned)options_number(o, "rate-limit"),
+                              .smtp_url = options_text(o, "smtp-url"),
+                              .smtp_from = options_text(o, "smtp-from"),
                               .data_dir = options_text(o, "data")};
     app->api = api_new(&api);
     app->http = http_server_start(&config, why);
@@ -320,7 +323,11 @@ static bool app_wait_ready(struct app *app)
     if (!store_wait_ready(app->store, STORE_WAIT_MS)) LOG_WRN("store_not_ready", "waited_ms=%d", STORE_WAIT_MS);
     printf("listening on %s\n", app->public_url);
     (void)fflush(stdout);
-    if (!accounts_exists(app->accounts)) LOG_WRN("no_account", "hint=\"firstframe init creates one\"");
+    if (!accounts_exists(app->accounts)) {
+        printf("no account yet: open %s/setup and enter the code %s, or run \"firstframe init\"\n", app->public_url,
+               api_setup_code(app->api));
+        (void)fflush(stdout);
+    }
     return true;
 }
 
@@ -377,7 +384,9 @@ int cli_serve(int argc, char **argv)
     if (o == NULL) return exit_code;
     bool tls_half = (options_text(o, "tls-cert") == NULL) != (options_text(o, "tls-key") == NULL);
     if (tls_half) cli_say("--tls-cert and --tls-key belong together");
-    if (tls_half || !cli_required(o, COMMAND_serve, required) || !log_options(o)) {
+    bool mail_half = options_text(o, "smtp-url") != NULL && options_text(o, "smtp-from") == NULL;
+    if (mail_half) cli_say("--smtp-url needs --smtp-from");
+    if (tls_half || mail_half || !cli_required(o, COMMAND_serve, required) || !log_options(o)) {
         options_free(o);
         return 2;
     }

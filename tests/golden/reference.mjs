@@ -134,6 +134,8 @@ function steps(copies) {
     const event = { ...sent };
     if (event.event === 'viewend' && event.player_playhead_time < (before.player_playhead_time ?? 0)) delete event.player_playhead_time; // [19]
     const after = { ...before };
+    const group = /^(audio|text)trackchange$/.exec(event.event)?.[1]; // replaces its whole group: what it omits is unset
+    if (group) for (const name of track(group)) delete after[name];
     for (const [name, value] of Object.entries(event)) if (!ONE_EVENT.test(name)) after[name] = value;
     const step = { sequence, name: event.event, event, before, after, time: event.viewer_time };
     before = after;
@@ -261,30 +263,51 @@ function scores({ failed, watched, wait, startup, rebuffers, stalled, watch, um,
 export function agent(header) {
   const chrome = /HeadlessChrome\/(\d+)\.(\d+)\.(\d+)/.exec(header);
   if (!chrome || !/X11; Linux/.test(header)) throw new Error('reference knows HeadlessChrome on Linux only: ' + header);
-  return { name: 'HeadlessChrome', version: chrome.slice(1, 4).join('.'), os: 'Linux', category: 'desktop' };
+  return { name: 'HeadlessChrome', version: chrome.slice(1, 4).join('.'), os: 'Linux', device: 'Other', category: 'desktop' };
 }
 
 // ---- the timeline [41]; what each event shows of itself
-const TRACK = ['enabled', 'name', 'language', 'type', 'codec', 'format', 'channels', 'bitrate'];
-const REQUEST = `type event_type url hostname id start response_start response_end bytes_loaded current_level labeled_bitrate media_duration
-  media_start_time video_width video_height error error_code error_text cancel`.split(/\s+/).map(name => 'request_' + name);
-const AD = ['id', 'creative_id', 'universal_id', 'type', 'tag_url', 'asset_url'].map(name => 'ad_' + name);
-const DETAILS = {
+const track = kind => ['enabled', 'name', 'language', 'type', 'codec', 'format', 'channels', 'bitrate'].map(name => `player_${kind}_track_${name}`);
+const OWN_DETAILS = { // fields that belong to the event alone
   playerready: ['player_startup_time', 'page_load_time'],
   error: ['code', 'message', 'context', 'severity', 'business_exception'].map(name => 'player_error_' + name),
+  cdnchange: ['video_previous_cdn'],
+};
+const STATE_DETAILS = { // fields that a delta record leaves out when they have not changed: taken from the state
   renditionchange: ['width', 'height', 'fps', 'bitrate', 'codec', 'rendition_name'].map(name => 'video_source_' + name),
   playbackmodechange: ['player_playback_mode', 'player_playback_mode_data'],
   networkchange: ['viewer_connection_type', 'viewer_connection_low_data_mode'],
-  cdnchange: ['video_cdn', 'video_previous_cdn'],
-  audiotrackchange: TRACK.map(name => 'player_audio_track_' + name),
-  texttrackchange: TRACK.map(name => 'player_text_track_' + name),
+  cdnchange: ['video_cdn'],
+  audiotrackchange: track('audio'),
+  texttrackchange: track('text'),
 };
-const detailsOf = name => DETAILS[name] ?? (/^request(completed|failed|canceled)$/.test(name) ? REQUEST : /^ad[a-z]/.test(name) ? AD : []);
+const prefixed = (prefix, names) => names.split(' ').map(name => prefix + name);
+const ANY_REQUEST = prefixed('request_', 'type event_type url hostname id start response_start response_end bytes_loaded current_level');
+const MEDIA_REQUEST = prefixed('request_', 'labeled_bitrate media_duration media_start_time video_width video_height');
+const OUTCOME = { requestfailed: prefixed('request_', 'error error_code error_text'), requestcanceled: ['request_cancel'] };
+const AD_IDS = ['ad_id', 'ad_creative_id', 'ad_universal_id'], AD = [...AD_IDS, 'ad_type', 'ad_tag_url', 'ad_asset_url'];
+// The SDK sends the ids with each of these when there are any, so that a missing one means none.
+const REPEATS_IDS = 'adrequest adresponse adplay adplaying adpause adfirstquartile admidpoint adthirdquartile adended'.split(' ');
+const pick = (from, names) => names.filter(name => from[name] !== undefined && from[name] !== null).map(name => [name, from[name]]);
 
-const timeline = all => all.map(({ sequence, name, event, after, time }) => ({ sequence, name, viewer_time: time,
-  playback_time: after.player_playhead_time ?? 0,
-  details: Object.fromEntries(detailsOf(name).filter(key => event[key] !== undefined && event[key] !== null).map(key => [key, event[key]])) }))
-  .sort((a, b) => a.viewer_time - b.viewer_time || a.sequence - b.sequence).map(({ sequence, ...shown }) => shown);
+function timeline(all) {
+  let ad = {}, adOver = false, mediaUrl;
+  return all.map(({ sequence, name, event, after, time }) => {
+    if (REPEATS_IDS.includes(name) || adOver) for (const id of AD_IDS) delete ad[id];
+    adOver = name === 'adbreakend'; // the ids end with their break; type and URLs are not sent again for the next, so they stay
+    for (const [key, value] of pick(event, AD)) ad[key] = value;
+    const shown = [...pick(event, OWN_DETAILS[name] ?? []), ...pick(after, STATE_DETAILS[name] ?? [])];
+    if (/^ad[a-z]/.test(name)) shown.push(...pick(ad, AD));
+    if (/^request(completed|failed|canceled)$/.test(name)) {
+      // A manifest's event still carries what the fragment before it left behind, a success what a failure left.
+      const manifest = event.request_type === 'manifest', leftover = manifest && event.request_url === mediaUrl;
+      shown.push(...pick(event, ANY_REQUEST).filter(([key]) => key !== 'request_url' || !leftover));
+      if (!manifest) { shown.push(...pick(event, MEDIA_REQUEST)); mediaUrl = event.request_url; }
+      shown.push(...pick(event, OUTCOME[name] ?? []));
+    }
+    return { sequence, name, viewer_time: time, playback_time: after.player_playhead_time ?? 0, details: Object.fromEntries(shown) };
+  }).sort((a, b) => a.viewer_time - b.viewer_time || a.sequence - b.sequence).map(({ sequence, ...event }) => event);
+}
 
 const seconds = ms => new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
 function decimal(value) { // shortest digits that read back the same, never with an exponent [96]
@@ -400,7 +423,7 @@ export function detail(copies, header) {
     viewer_application_name: sent('application_name') ?? browser.name, viewer_application_version: sent('application_version') ?? browser.version,
     viewer_application_engine: sent('application_engine'), viewer_os_family: sent('os_family') ?? browser.os, viewer_os_version: sent('os_version'),
     viewer_os_architecture: sent('os_architecture'), viewer_device_category: sent('device_category') ?? browser.category,
-    viewer_device_manufacturer: sent('device_manufacturer'), viewer_device_model: sent('device_model'), viewer_device_name: sent('device_name'),
+    viewer_device_manufacturer: sent('device_manufacturer'), viewer_device_model: sent('device_model'), viewer_device_name: sent('device_name') ?? browser.device,
     viewer_connection_type: last('viewer_connection_type'), viewer_user_agent: header, viewer_plan: last('viewer_plan'),
     viewer_plan_status: last('viewer_plan_status'), viewer_plan_category: last('viewer_plan_category'),
     asn: null, asn_name: null, isp: null, metro: null, continent_code: null, country_code: null, country_name: null, region: null, city: null,

@@ -15,7 +15,8 @@ const SHOWN = 200;
 
 export function Picker({ label, options, loading, free, pick }: PickerProps) {
   const [text, type] = useState(''), [at, move] = useState(0);
-  const id = useId(), list = useRef<HTMLUListElement>(null);
+  const id = useId(), list = useRef<HTMLUListElement>(null), field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const wanted = text.trim().toLowerCase();
   const found = options.filter(o => o.label.toLowerCase().includes(wanted) || o.value.toLowerCase().includes(wanted)).slice(0, SHOWN);
   const own = text && !options.some(o => o.value === text) ? free?.(text) : null;
@@ -31,7 +32,7 @@ export function Picker({ label, options, loading, free, pick }: PickerProps) {
   };
   return (
     <div class="picker">
-      <input type="text" role="combobox" aria-label={label} placeholder={label} aria-expanded="true" aria-controls={id} autocomplete="off"
+      <input ref={field} type="text" role="combobox" aria-label={label} placeholder={label} aria-expanded="true" aria-controls={id} autocomplete="off"
         spellcheck={false} aria-activedescendant={shown.length ? `${id}-${active}` : undefined} value={text} dir="auto"
         onInput={e => { type(e.currentTarget.value); move(0); }} onKeyDown={keys} />
       <ul role="listbox" id={id} ref={list} aria-label={label}>

@@ -108,7 +108,7 @@ export function Compare() {
           <section class="set" aria-label={`Set ${LETTERS[i]}`}>
             <div class="set-head">
               <span class="letter" style={{ '--key': `var(${COLOURS[i]})` }}>{LETTERS[i]}</span>
-              <Popover label={`Time range of ${LETTERS[i]}: ${scopes[i].range.label}`} class="button quiet" button={<><Icon name="clock" /><span>{s.t ? scopes[i].range.label : `As above: ${page.range.label}`}</span></>}>
+              <Popover label={`Time range of ${LETTERS[i]}: ${s.t ? scopes[i].range.label : `As above: ${page.range.label}`}`} class="button quiet" button={<><Icon name="clock" /><span>{s.t ? scopes[i].range.label : `As above: ${page.range.label}`}</span></>}>
                 {close => <><Ranges page={{ ...page, range: scopes[i].range }} set={t => edit(i, { t })} close={close} />
                   {s.t && <button type="button" class="button" onClick={() => { edit(i, { t: null }); close(); }}>As above</button>}</>}
               </Popover>

@@ -51,7 +51,7 @@ export function Engagement() {
   return (
     <>
       <div class="filters">
-        <Popover label="Choose a video" class="button" button={<><Icon name="views" /><bdi class="chip-value">{id}</bdi><Icon name="right" /></>}>
+        <Popover label={`Choose a video: ${id}`} class="button" button={<><Icon name="views" /><bdi class="chip-value">{id}</bdi><Icon name="right" /></>}>
           {close => <Picker label="Video id" loading={videos.loading} options={known.map(v => ({ value: v.value!, label: v.value!, hint: count(v.total_count) }))}
             free={text => ({ value: text, label: text, hint: 'as typed' })} pick={video => { change({ video }); close(); }} />}
         </Popover>

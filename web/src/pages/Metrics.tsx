@@ -45,7 +45,7 @@ function Number({ page, m, measure, chosen }: { page: Page; m: MetricRow; measur
 
 function DimensionButton({ by, name, pick, label }: { by: string | null; name: string; pick: (id: string) => void; label: string }) {
   return (
-    <Popover label={label} class="button" align="right" button={<><span>{by ? nameOf(by) : name}</span><Icon name="right" /></>}>
+    <Popover label={`${label}: ${by ? nameOf(by) : name}`} class="button" align="right" button={<><span>{by ? nameOf(by) : name}</span><Icon name="right" /></>}>
       {close => <Picker label="Dimension" options={dimensionOptions} pick={id => { pick(id); close(); }} />}
     </Popover>
   );
@@ -81,7 +81,7 @@ function Breakdown({ page, m, measure, by, then }: { page: Page; m: MetricRow; m
         rows.map(r => [r.field, r.value, r.views, r.negative_impact, r.total_watch_time, r.total_playing_time])))}
       tools={<>
         <DimensionButton by={by} name="Dimension" label="Break down by" pick={id => change({ by: id, page: null, then: id === then ? null : then })} />
-        <DimensionButton by={then} name="and by…" label="And by a second dimension" pick={id => change({ then: id === then ? null : id })} />
+        <DimensionButton by={then} name="and by…" label="A second dimension" pick={id => change({ then: id === then ? null : id })} />
       </>}>
       <States of={answer} empty={a => a.data.length === 0}>
         {a => {
@@ -162,10 +162,10 @@ export function Metrics() {
         {group.metrics.map(id => <Link class="segment" current={id === m.id} href={hrefHere({ ...fresh, id })}>{nameOf(id)}</Link>)}
       </div>
       <p class="meaning">{m.meaning.charAt(0).toUpperCase() + m.meaning.slice(1)}. Counted where the view {m.clock === 'END' ? 'ended' : 'began'}; {m.better === 'LOWER' ? 'lower is better' : 'higher is better'}.</p>
-      <section class={`tiles few n${offered.length}`} aria-label={nameOf(m.id)}>{offered.map(x => <Number page={page} m={m} measure={x} chosen={x === measure} />)}</section>
+      <section class={`tiles few n${offered.length}`} aria-label={`${nameOf(m.id)} in numbers`}>{offered.map(x => <Number page={page} m={m} measure={x} chosen={x === measure} />)}</section>
       <div class="above-chart">
         <label class="switch"><input type="checkbox" checked={before} onChange={e => change({ before: e.currentTarget.checked ? null : '0' }, true)} /> with the period before</label>
-        <Popover label="Filter by a value" class="button quiet" align="right" button={<><Icon name="filter" /><span>{nameOf(by)}…</span></>}>
+        <Popover label={`Filter by a value: ${nameOf(by)}…`} class="button quiet" align="right" button={<><Icon name="filter" /><span>{nameOf(by)}…</span></>}>
           {close => <Values page={page} dimension={by} pick={f => { addFilter(page, f); close(); }} />}
         </Popover>
       </div>
