@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target installs what it needs first (Debian packages by apt-get, npm packages by npm ci).
 SECONDS ?= 60
+PREFIX ?= /usr/local
 BUILD := build
 .PHONY: demo test test-long build bench fuzz screenshots tidy clean install
 
@@ -29,7 +30,7 @@ tidy:
 	@tools/tidy.sh
 
 install: build
-	cmake --install $(BUILD)
+	cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean:
 	rm -rf build build-*

@@ -33,15 +33,21 @@ if [ -n "$missing" ]; then
   rm -f "$log"
 fi
 
-# npm ci where the lock file is newer than what is installed.
+# npm ci where the lock file is newer than what is installed. Debian's Node.js is too old for the engines that some
+# packages ask for, and npm then leaves out their binaries; so npm runs on the Node.js that the first step installs.
+arch=x64; [ "$(uname -m)" = aarch64 ] && arch=arm64
+node=$PWD/node_modules/node-linux-$arch/bin/node
+npm_cli=$(readlink -f "$(command -v npm)")
 npm_install() {
   local dir=$1 why=$2
   [ -f "$dir/package-lock.json" ] || return 0
   [ "$dir/node_modules/.installed" -nt "$dir/package-lock.json" ] && return 0
   echo "installing npm packages: $why"
-  (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.installed)
+  local npm=npm
+  [ -x "$node" ] && npm="$node $npm_cli"
+  (cd "$dir" && $npm ci --no-audit --no-fund --loglevel=error >/dev/null && touch node_modules/.installed)
 }
-npm_install . "embedded ClickHouse, geography, user-agent rules, SDK (about 250 MB to download)"
+npm_install . "embedded ClickHouse, geography, user-agent rules, SDK, Node.js (about 300 MB to download)"
 npm_install web "the dashboard's build"
 [ "$what" = test ] && npm_install tests "players, API clients, browser driver"
 exit 0

@@ -60,7 +60,7 @@ unit build-tsan "threaded parts under the thread sanitizer" -R '^(base|http|jour
 flow "the engine" tests/engine/*.test.mjs
 flow "one real view, end to end" tests/flow/first-view.test.mjs
 flow "simulated truth" tests/flow/truth.test.mjs tests/flow/every-field.test.mjs
-for dir in http store api players web crash; do
+for dir in golden http store api players web crash; do
   files=$(ls tests/$dir/*.test.mjs 2>/dev/null || true)
   [ -n "$files" ] && flow "$dir" $files
 done

@@ -142,7 +142,8 @@ static void answer_error(struct api_call *c, const struct window *window, const 
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_object(&c->json);
     print_error(&c->json, row, category_of(list, n, row->code), all);
-    print_rewrite(c, version);
+    /* It counts views of the whole environment. */
+    if (c->principal.filter[0] == 0) print_rewrite(c, version);
     jw_object_end(&c->json);
     api_timeframe(c, window->start_s, window->end_s);
     api_total(c, 1);

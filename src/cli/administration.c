@@ -47,6 +47,8 @@ static int run_verb(enum command c, int argc, char **argv, const struct verb *ve
     if (c == COMMAND_user && w.subject == NULL) w.subject = options_text(w.options, "email");
     if (verb == NULL)
         cli_say("%s: say what to do; \"firstframe %s --help\" lists it", command_words(c), command_words(c));
+    else if (arguments > 2)
+        cli_say("%s %s: unexpected argument \"%s\"", command_words(c), verb->name, options_argument(w.options, 2));
     else if (verb->needs_subject && w.subject == NULL) cli_say("%s %s: say which one", command_words(c), verb->name);
     else if (cli_required(w.options, c, required)) {
         exit_code = 1;
@@ -357,6 +359,13 @@ static void environment_row(struct work *w, const struct environment *e)
     jw_key(&w->w, "env_key"), jw_text(&w->w, e->env_key);
     jw_key(&w->w, "allow_backfill"), jw_bool(&w->w, e->facts.allow_backfill);
     jw_key(&w->w, "retention_days"), jw_int(&w->w, e->facts.retention_days);
+    jw_key(&w->w, "addresses");
+    jw_text(&w->w, e->facts.keep_addresses == KEEP_ADDRESSES_NONE ? "none" : "truncated");
+    jw_key(&w->w, "honour_dnt"), jw_bool(&w->w, e->facts.honour_dnt);
+    jw_key(&w->w, "strip_query"), jw_bool(&w->w, e->facts.strip_query);
+    jw_key(&w->w, "disabled"), jw_bool(&w->w, e->facts.disabled);
+    jw_key(&w->w, "views_per_minute_max"), jw_int(&w->w, e->facts.views_per_minute_max);
+    jw_key(&w->w, "events_per_second_max"), jw_int(&w->w, e->facts.events_per_second_max);
     jw_object_end(&w->w);
 }
 
@@ -374,34 +383,76 @@ static int environment_list(struct work *w)
     return 0;
 }
 
+/* What add and update set: values of their own, to which the change points. */
+struct environment_settings {
+    enum environment_type type;
+    enum keep_addresses addresses;
+    bool backfill, honour_dnt, strip_query, disabled;
+    uint32_t retention, views, events;
+};
+
+static bool yes_or_no(struct work *w, const char *name, bool *value, const bool **in)
+{
+    struct span text = text_option(w, name);
+    *value = span_is(text, "yes");
+    if (text.len == 0) return true;
+    *in = value;
+    if (*value || span_is(text, "no")) return true;
+    cli_say("--%s: expected yes or no", name);
+    return false;
+}
+
+static void number_given(struct work *w, const char *name, uint32_t *value, const uint32_t **in)
+{
+    *value = (uint32_t)options_number(w->options, name);
+    if (options_given(w->options, name)) *in = value;
+}
+
+static bool addresses_option(struct work *w, enum keep_addresses *value, const enum keep_addresses **in)
+{
+    struct span text = text_option(w, "addresses");
+    *value = span_is(text, "none") ? KEEP_ADDRESSES_NONE : KEEP_ADDRESSES_TRUNCATED;
+    if (text.len == 0) return true;
+    *in = value;
+    if (span_is(text, "none") || span_is(text, "truncated")) return true;
+    cli_say("--addresses: expected truncated or none");
+    return false;
+}
+
 /* The settings that were given on the command line. */
-static bool environment_change(struct work *w, struct environment_change *in, enum environment_type *type,
-                               bool *backfill, uint32_t *retention)
+static bool environment_change(struct work *w, struct environment_change *in, struct environment_settings *s)
 {
     *in = (struct environment_change){.name = text_option(w, "name"), .env_key = text_option(w, "env-key")};
     if (options_given(w->options, "type")) {
-        if (!environment_type_from_name(text_option(w, "type"), type)) {
+        if (!environment_type_from_name(text_option(w, "type"), &s->type)) {
             cli_say("--type: expected production, staging or development");
             return false;
         }
-        in->type = type;
+        in->type = &s->type;
     }
-    *backfill = true;
-    if (options_flag(w->options, "allow-backfill")) in->allow_backfill = backfill;
-    *retention = (uint32_t)options_number(w->options, "retention-days");
-    if (options_given(w->options, "retention-days")) in->retention_days = retention;
-    return true;
+    s->backfill = options_flag(w->options, "allow-backfill");
+    if (s->backfill && options_flag(w->options, "deny-backfill")) {
+        cli_say("--allow-backfill and --deny-backfill exclude each other");
+        return false;
+    }
+    if (s->backfill || options_flag(w->options, "deny-backfill")) in->allow_backfill = &s->backfill;
+    number_given(w, "retention-days", &s->retention, &in->retention_days);
+    number_given(w, "views-per-minute-max", &s->views, &in->views_per_minute_max);
+    number_given(w, "events-per-second-max", &s->events, &in->events_per_second_max);
+    return yes_or_no(w, "honour-dnt", &s->honour_dnt, &in->honour_dnt) &&
+           yes_or_no(w, "strip-query", &s->strip_query, &in->strip_query) &&
+           yes_or_no(w, "disabled", &s->disabled, &in->disabled) &&
+           addresses_option(w, &s->addresses, &in->keep_addresses);
 }
 
 static int environment_write(struct work *w, bool add)
 {
     struct environment_change in;
     struct environment out;
-    enum environment_type type;
-    bool backfill;
-    uint32_t retention;
+    struct environment_settings settings;
     char organization[ACCOUNTS_ID_MAX + 1];
-    if (!environment_change(w, &in, &type, &backfill, &retention) || !first_organization(w, organization)) return 1;
+    if (!environment_change(w, &in, &settings)) return 2;
+    if (!first_organization(w, organization)) return 1;
     if (add && in.name.len == 0 && w->subject) in.name = span_of(w->subject);
     enum accounts_error e = add ? accounts_environment_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &out)
                                 : accounts_environment_change(w->accounts, ACTOR_CLI, span_of(w->subject), &in, &out);

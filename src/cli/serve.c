@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * firstframe serve: builds the parts, hands them to each other, waits for a signal, and takes them down in order. */
 #include "cli/cli.h"
+#include "cli/files.h"
 
 #include "accounts/notes.h"
 #include "api/api.h"
@@ -8,6 +9,7 @@
 #include "api/health.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <signal.h>
@@ -15,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WHY_BYTES = 512, DRAIN_MS = 10000, STOP_MS = 60000, STORE_WAIT_MS = 60000 };
+enum { WHY_BYTES = 512, DRAIN_MS = 10000, STOP_MS = 60000, STORE_WAIT_MS = 60000, WATCH_MS = 5000, LOOK_MS = 200 };
 
 struct app {
     struct options *options;
@@ -42,16 +44,42 @@ static bool is_api(struct span path)
     return api_owns(path) || span_is(path, "/openapi.json") || span_is(path, "/docs");
 }
 
+/* What can never be a beacon, nor a page of the dashboard. */
+static bool is_reserved(struct span path)
+{
+    static const char *const segments[] = {"sdk", "cmcd", "healthz", "readyz", "metrics"};
+    struct span rest = span_from(path, 1);
+    ptrdiff_t slash = span_find(rest, '/');
+    struct span first = slash < 0 ? rest : span_upto(rest, (size_t)slash);
+    for (size_t i = 0; i < COUNT(segments); i++)
+        if (span_is(first, segments[i])) return true;
+    return false;
+}
+
+static void answer_nothing_here(struct http_request *r)
+{
+    struct http_reply reply = {
+        .status = 404,
+        .content_type = "application/json; charset=utf-8",
+        .body = SPAN("{\"error\":{\"type\":\"not_found\",\"messages\":[\"There is nothing here.\"]}}"),
+    };
+    http_reply(r, &reply);
+}
+
 static void app_handle(void *ctx, struct http_request *r)
 {
     struct app *app = ctx;
     if (!atomic_load_explicit(&app->serving, memory_order_acquire)) {
-        http_reply(r, &(struct http_reply){.status = 503});
+        struct http_header later = {SPAN("Retry-After"), SPAN("2")};
+        http_reply(r, &(struct http_reply){.status = 503, .headers = &later, .header_count = 1});
         return;
     }
     bool post = r->method == HTTP_M_POST || r->method == HTTP_M_OPTIONS;
+    bool get = r->method == HTTP_M_GET || r->method == HTTP_M_HEAD;
     if (health_handle(&app->health, r)) return;
     if (is_api(r->path)) api_handle(app->api, r);
+    else if (get && span_starts(r->path, SPAN("/sdk/"))) assets_handle(app->assets, r);
+    else if (is_reserved(r->path)) answer_nothing_here(r);
     else if (post) collector_handle(app->collector, r);
     else assets_handle(app->assets, r);
 }
@@ -225,7 +253,13 @@ static bool start_collector(struct app *app)
         return false;
     }
     struct collector_options options = {
-        .env_find = find_env, .env_ctx = app, .enrich = app->enrich, .keep_addresses = keep};
+        .env_find = find_env,
+        .env_ctx = app,
+        .enrich = app->enrich,
+        .keep_addresses = keep,
+        .address_requests_per_second_max =
+            (uint32_t)options_number(app->options, "address-requests-per-second-max"),
+    };
     app->collector = collector_new(&options);
     return true;
 }
@@ -259,6 +293,19 @@ static bool start_pipeline(struct app *app, unsigned shards)
     return true;
 }
 
+static struct http_limits limits_of(const struct options *o)
+{
+    struct http_limits limits = http_limits_default();
+    limits.connections_max = (size_t)options_number(o, "connections-max");
+    limits.connections_per_address_max = (size_t)options_number(o, "connections-per-address-max");
+    size_t files = cli_files_raise(limits.connections_max + CLI_FILES_RESERVED);
+    if (files == 0 || files >= limits.connections_max + CLI_FILES_RESERVED) return limits;
+    limits.connections_max = files > 2 * CLI_FILES_RESERVED ? files - CLI_FILES_RESERVED : files / 2;
+    LOG_WRN("files_few", "files=%zu connections_max=%zu hint=\"raise the limit of open files (ulimit -n, LimitNOFILE=)\"",
+            files, limits.connections_max);
+    return limits;
+}
+
 static bool start_http(struct app *app)
 {
     const struct options *o = app->options;
@@ -268,7 +315,7 @@ static bool start_http(struct app *app)
         .listen = options_text(o, "listen"),
         .also_loopback6 = listens_on_loopback(options_text(o, "listen")),
         .loops = (unsigned)options_number(o, "loops"),
-        .limits = http_limits_default(),
+        .limits = limits_of(o),
         .tls_cert = options_text(o, "tls-cert"),
         .tls_key = options_text(o, "tls-key"),
         .trusted_proxies = proxies && strcmp(proxies, "none") != 0 ? proxies : NULL,
@@ -313,14 +360,32 @@ static bool app_start(struct app *app)
            start_pipeline(app, shards) && start_http(app);
 }
 
+/* SIGTERM or SIGINT came; it stays pending, for wait_for_signals. */
+static bool asked_to_stop(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* true also when it is asked to stop meanwhile. */
 static bool app_wait_ready(struct app *app)
 {
     char why[PIPELINE_WHY_BYTES] = "";
-    if (pipeline_wait_ready(app->pipeline, -1, why) != ERR_NONE) {
+    enum err e = ERR_TIMEOUT;
+    while (e == ERR_TIMEOUT) {
+        if (asked_to_stop()) return true;
+        e = pipeline_wait_ready(app->pipeline, LOOK_MS, why);
+    }
+    if (e != ERR_NONE) {
         cli_say("%s", why);
         return false;
     }
-    if (!store_wait_ready(app->store, STORE_WAIT_MS)) LOG_WRN("store_not_ready", "waited_ms=%d", STORE_WAIT_MS);
+    int waited_ms = 0;
+    while (!store_wait_ready(app->store, LOOK_MS) && waited_ms < STORE_WAIT_MS) {
+        if (asked_to_stop()) return true;
+        waited_ms += LOOK_MS;
+    }
+    if (!store_ready(app->store)) LOG_WRN("store_not_ready", "waited_ms=%d", waited_ms);
     printf("listening on %s\n", app->public_url);
     (void)fflush(stdout);
     if (!accounts_exists(app->accounts)) {
@@ -349,9 +414,15 @@ static void app_stop(struct app *app)
 
 static void wait_for_signals(struct app *app, const sigset_t *signals)
 {
+    const struct timespec watch = {.tv_sec = WATCH_MS / 1000};
+    bool files_nearly_used = false;
     for (;;) {
-        int signal = 0;
-        if (sigwait(signals, &signal) != 0) return;
+        cli_files_watch(&files_nearly_used);
+        int signal = sigtimedwait(signals, NULL, &watch);
+        if (signal < 0) {
+            BUG_IF(errno != EAGAIN && errno != EINTR);
+            continue;
+        }
         if (signal != SIGHUP) {
             LOG_INF("stopping", "signal=%d", signal);
             return;

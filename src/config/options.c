@@ -265,18 +265,40 @@ void options_print_commands(struct buf *out)
     buf_adds(out, "\n\"firstframe COMMAND --help\" explains a command.\n");
 }
 
+/* A bar would end the cell. */
+static void print_cell(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|') buf_addc(out, '\\');
+        buf_addc(out, *text);
+    }
+}
+
+static void print_reference_row(struct buf *out, const struct option_row *row)
+{
+    const char *tick = row->variable[0] ? "`" : "";
+    buf_addf(out, "| `--%s%s", row->name, row->metavar[0] ? " " : "");
+    print_cell(out, row->metavar);
+    buf_addf(out, "`%s%s%s | %s | %s%s%s | ", row->kind == KIND_SECRET ? ", `--" : "",
+             row->kind == KIND_SECRET ? row->name : "", row->kind == KIND_SECRET ? "-file FILE`" : "", row->fallback,
+             tick, row->variable, tick);
+    print_cell(out, row->help);
+    buf_adds(out, " |\n");
+}
+
 void options_print_reference(struct buf *out)
 {
     buf_adds(out, "# Commands and options\n\nMade from `src/config/options.def`.\n");
     for (size_t c = 0; c < COUNT(commands); c++) {
-        buf_addf(out, "\n## firstframe %s %s\n\n%s.\n", commands[c].words, commands[c].arguments, commands[c].summary);
+        buf_addf(out, "\n## firstframe %s%s%s\n\n", commands[c].words, commands[c].arguments[0] ? " " : "",
+                 commands[c].arguments);
+        buf_addf(out, "%c%s.\n", commands[c].summary[0] - 'a' + 'A', commands[c].summary + 1);
         bool any = false;
         for (size_t i = 0; i < COUNT(rows); i++) {
             if (rows[i].command != (enum command)c) continue;
             if (!any) buf_adds(out, "\n| option | default | environment | meaning |\n|---|---|---|---|\n");
             any = true;
-            buf_addf(out, "| `--%s%s%s` | %s | %s | %s |\n", rows[i].name, rows[i].metavar[0] ? " " : "",
-                     rows[i].metavar, rows[i].fallback, rows[i].variable, rows[i].help);
+            print_reference_row(out, &rows[i]);
         }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A second, independent answer to "which views do these beacons make?". It was written from the protocol and the rules
 // alone (never from src/), straight and slowly, so that a difference between it and the server is a question about the
-// rules and not about one program's habits. The numbers in brackets are the rules' own numbers: docs/golden-rules in
-// words, tests/golden/README.md lists them. Times are ms, sizes px, bitrates bit/s.
+// rules and not about one program's habits. Numbers in brackets are those of README.md beside this file, which has the
+// rules in words. Times are ms, sizes px, bitrates bit/s.
 //
 //   node reference.mjs CAPTURE.jsonl[.gz]      prints the views as they are expected
 import fs from 'node:fs';
@@ -53,6 +53,13 @@ export function longName(key) {
   const body = key.replace(/^_/, ''), cut = body.indexOf('_');
   const words = cut > 0 ? tail(body.slice(cut + 1)) : null;
   return words ? [body.slice(0, cut), ...words].join('_') : key;
+}
+
+const flip = table => Object.fromEntries(Object.entries(table).map(([code, word]) => [word, code]));
+const [FIRST_OF, LATER_OF] = [flip(FIRST), flip(LATER)];
+export function shortName(name) {
+  const [first, ...rest] = name.split('_');
+  return (FIRST_OF[first] ?? first + '_') + rest.map(word => LATER_OF[word] ?? (/^\d+$/.test(word) ? word : `_${word}_`)).join('');
 }
 
 // ---- values [1-3]: absent is undefined, "" sets a text back to null

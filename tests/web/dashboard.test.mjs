@@ -136,7 +136,7 @@ test('errors and a view\'s page are the API\'s', async () => {
 });
 
 test('every request of every page, run in a shell, answers what the page was answered', async () => {
-  let ran = 0;
+  let ran = 0, compared = 0;
   for (const [route, query] of PAGES) {
     await d.visit(route, query);
     for (const { name, curl } of await d.requests()) {
@@ -146,11 +146,14 @@ test('every request of every page, run in a shell, answers what the page was ans
       if (url.pathname === '/api/sessions/current') continue; // a person's, not a token's
       const answer = JSON.parse(await d.shell(curl));
       assert.equal(answer.error, undefined, `${route}: ${name}: ${JSON.stringify(answer)}`);
-      if (mine && url.pathname !== '/data/v1/exports/views') alike(answer.data, mine.data, `${route}: ${name}: ${url.search}`);
+      if (mine && url.pathname !== '/data/v1/exports/views') { // an export's address is signed anew each time
+        alike(answer.data, mine.data, `${route}: ${name}: ${url.search}`);
+        compared++;
+      }
       ran++;
     }
   }
-  assert.ok(ran > 60, `${ran} requests`);
+  assert.ok(ran >= 50 && compared >= 50, `${ran} requests, ${compared} compared`);
 });
 
 test('the sparkline and the single number work in a shell', async () => {

@@ -91,7 +91,7 @@ export class Dashboard {
   }
 
   async settled() {
-    await this.page.waitForSelector('main h1');
+    await this.page.waitForSelector('.shell main h1');
     await this.page.waitForFunction(() => !document.querySelector('.skeleton, .stale'), null, { timeout: 60_000 });
   }
 

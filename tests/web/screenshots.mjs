@@ -9,7 +9,7 @@ const directory = process.argv[2];
 if (!directory) throw new Error('which directory?');
 mkdirSync(directory, { recursive: true });
 
-const VIEWS = 20_000;
+const VIEWS = 12_000;
 const server = await new Server({ init: ['--allow-backfill', '--organization', 'Demo', '--environment', 'Demo'] }).start();
 let chromium;
 try {
@@ -33,10 +33,10 @@ try {
       await page.fill('input[name=email]', EMAIL);
       await page.fill('input[name=password]', PASSWORD);
       await page.click('button[type=submit]');
-      await page.waitForSelector('main h1');
+      await page.waitForSelector('.shell main h1');
       for (const [name, address] of Object.entries(pages)) {
         await page.goto(server.url + address);
-        await page.waitForSelector('main h1');
+        await page.waitForSelector('.shell main h1');
         await sleep(200);
         await page.waitForFunction(() => !document.querySelector('.skeleton, .stale'), null, { timeout: 60_000 });
         await sleep(200);

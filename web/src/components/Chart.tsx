@@ -25,6 +25,7 @@ export interface ChartProps {
   volume?: (number | null)[];    // views behind each point, as faint bars
   volumeLabel?: string;
   marks?: Mark[];
+  running?: boolean;             // the last bucket is not over
   height?: number;
   sync?: string;
   zeroBased?: boolean;
@@ -62,7 +63,7 @@ function tooltip(props: () => ChartProps): uPlot.Plugin {
         if (i === null || i === undefined || p.times[i] === undefined) return;
         const head = document.createElement('div');
         head.className = 'when';
-        head.textContent = p.step >= 86400 ? dayMonth(p.times[i]) : moment(p.times[i]);
+        head.textContent = (p.step >= 86400 ? dayMonth(p.times[i]) : moment(p.times[i])) + (p.running && i === p.times.length - 1 ? ', so far' : '');
         const rows = p.lines.map(l => row(l.label, l.format(l.values[i] ?? null), l.colour));
         if (p.volume) rows.push(row(p.volumeLabel ?? 'Views', String(p.volume[i] ?? 0)));
         const notes = (p.marks ?? []).filter(m => m.at >= p.times[i] && m.at < p.times[i] + p.step).map(m => {
@@ -83,6 +84,16 @@ function tooltip(props: () => ChartProps): uPlot.Plugin {
 function drawMarks(props: () => ChartProps): uPlot.Plugin {
   return {
     hooks: {
+      // Behind the lines: the bucket that is still running, so that its fall is not taken for news.
+      drawAxes: u => {
+        const p = props(), last = p.times.length - 1;
+        if (!p.running || last < 1) return;
+        const from = u.valToPos(p.times[last - 1], 'x', true), to = u.valToPos(p.times[last], 'x', true);
+        u.ctx.save();
+        u.ctx.fillStyle = colour('--sunken');
+        u.ctx.fillRect(from, u.bbox.top, to - from, u.bbox.height);
+        u.ctx.restore();
+      },
       draw: u => {
         const { ctx, bbox } = u;
         ctx.save();
@@ -178,7 +189,7 @@ export function Chart(props: ChartProps) {
     sized.observe(element);
     return () => { sized.disconnect(); made.destroy(); plot.current = null; };
   }, [shape]);
-  const content = JSON.stringify([props.times[0], props.times.length, props.lines.map(l => l.values), props.volume, props.marks]);
+  const content = JSON.stringify([props.times[0], props.times.length, props.lines.map(l => l.values), props.volume, props.marks, props.running]);
   const drawn = useRef('');
   useEffect(() => {
     if (drawn.current && drawn.current !== content) plot.current?.setData(dataOf(latest.current));

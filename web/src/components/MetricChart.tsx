@@ -49,7 +49,7 @@ export function MetricChart({ page, metric, measure, title = nameOf(metric.id), 
           return (
             <>
               <Chart label={`${title} over time, ${page.range.label}`} times={times} step={step} lines={lines} height={height}
-                sync={page.range.text} volume={volume ? volumesOf(a.data) : undefined} zeroBased={metric.unit !== 'SCORE'}
+                sync={page.range.text} volume={volume ? volumesOf(a.data) : undefined} zeroBased={metric.unit !== 'SCORE'} running={page.span.end * 1000 > Date.now()}
                 marks={noted.data?.data.map(n => ({ at: Date.parse(n.date) / 1000, text: n.note }))}
                 zoom={(start, end) => change({ t: fixedRange(Math.floor(start / 60) * 60, Math.ceil(end / 60) * 60).text, page: null })} />
               {lines.length > 1 && <Legend lines={lines} />}

@@ -5,7 +5,7 @@ import { Link } from '../components/Link';
 import { MetricChart } from '../components/MetricChart';
 import { Panel, States } from '../components/Panel';
 import { RequestButton } from '../components/Request';
-import { useAsk } from '../lib/api';
+import { environmentId, person, useAsk } from '../lib/api';
 import { comparison, insights, type ComparisonRow, type Envelope, type InsightRow } from '../lib/asks';
 import { metric, nameOf, type Measure, type MetricId } from '../lib/catalog';
 import { csv } from '../lib/csv';
@@ -107,7 +107,8 @@ export function Overview() {
       </div>
       <Offenders page={page} />
       {totals && <p class="footnote">{count(totals.ended_views ?? 0)} views ended and {count(totals.started_views ?? 0)} started in this time range;
-        {' '}{duration(totals.watch_time ?? 0)} of watching. Changes are against the period of the same length just before.</p>}
+        {' '}{duration(totals.watch_time ?? 0)} of watching. Changes are against the period of the same length
+        just before; the shaded part of a chart is still running. Players send here with the env key <code>{person.get()?.environments.find(e => e.id === environmentId.get())?.env_key}</code>: <Link href={hrefTo('/start')}>add a player</Link>.</p>}
     </>
   );
 }
