@@ -20,8 +20,16 @@ const UNITS = ['MS', 'SCORE', 'FRACTION', 'NUMBER', 'PER_MINUTE', 'BITS_PER_SECO
 const metrics = rows('metrics.def', 'METRIC').map(cells => {
   if (cells.length !== 11 || !UNITS.includes(cells[8])) throw new Error(`metrics.def: cannot read ${cells[0]}`);
   const [id, kind, , , , clock, better, measure, unit, filter, meaning] = cells;
-  return { id, kind, clock, better, measure: measure === 'P95' ? '95th' : measure.toLowerCase(), unit,
-    filter: filter === '1', meaning };
+  return {
+    id,
+    kind,
+    clock,
+    better,
+    measure: measure === 'P95' ? '95th' : measure.toLowerCase(),
+    unit,
+    filter: filter === '1',
+    meaning,
+  };
 });
 const dimensions = rows('dimensions.def', 'DIMENSION').map(cells => {
   if (cells.length !== 6) throw new Error(`dimensions.def: cannot read ${cells[0]}`);
@@ -45,5 +53,9 @@ export const DIMENSIONS: readonly DimensionRow[] = ${JSON.stringify(dimensions, 
 const target = new URL('src/generated/catalog.ts', import.meta.url);
 fs.mkdirSync(new URL('.', target), { recursive: true });
 let before = '';
-try { before = fs.readFileSync(target, 'utf8'); } catch { /* the first time */ }
+try {
+  before = fs.readFileSync(target, 'utf8');
+} catch {
+  /* the first time */
+}
 if (before !== text) fs.writeFileSync(target, text);

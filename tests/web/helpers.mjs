@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -18,38 +19,90 @@ const DAY = 86400;
 // What a stranger may put into every text of a view. MARK is in each of them, so that a test finds them again.
 export const MARK = 'zq7';
 export const HOSTILE = [
-  `<script>window.hacked = 1</script> ${MARK}`, `<img src=x onerror="window.hacked = 1"> ${MARK}`,
-  `'; touch hacked; echo ' ${MARK}`, `$(touch hacked) \`touch hacked\` ${MARK}`, `=HYPERLINK("http://evil.example";"${MARK}")`,
-  `\u202egnp.${MARK}\u2066 right to left`, `${MARK} 👩‍👩‍👧‍👦 🏳️‍🌈 emoji`, `${MARK} ${'long '.repeat(180)}`, `%0a%27;touch hacked ${MARK} & | > hacked\n new line`,
-  `@SUM(1+1)*cmd|' /C calc'!A0 ${MARK}`, `{{7*7}} \${7*7} javascript:window.hacked=1 ${MARK}`,
+  `<script>window.hacked = 1</script> ${MARK}`,
+  `<img src=x onerror="window.hacked = 1"> ${MARK}`,
+  `'; touch hacked; echo ' ${MARK}`,
+  `$(touch hacked) \`touch hacked\` ${MARK}`,
+  `=HYPERLINK("http://evil.example";"${MARK}")`,
+  `\u202egnp.${MARK}\u2066 right to left`,
+  `${MARK} 👩‍👩‍👧‍👦 🏳️‍🌈 emoji`,
+  `${MARK} ${'long '.repeat(180)}`,
+  `%0a%27;touch hacked ${MARK} & | > hacked\n new line`,
+  `@SUM(1+1)*cmd|' /C calc'!A0 ${MARK}`,
+  `{{7*7}} \${7*7} javascript:window.hacked=1 ${MARK}`,
 ];
 
 // One view that has already ended, spoken in the SDK's long names' short keys.
 async function sendView(server, text, at) {
   const id = crypto.randomUUID();
-  const event = (e, sequence, after, more = {}) => ({ e, ake: server.env_key, xid: id, xsqno: sequence, uti: at + after, mapve: '2.1', mem: 'mux-embed',
-    memve: '5.19.0', vtt: text, vid: text, vsr: text, pnm: text, pve: text, usus: text, uusid: text, c1: text, fnm: text, ...more });
-  const events = [event('viewstart', 1, 0), event('play', 2, 1), event('playing', 3, 400, { xtitofifr: 400 }),
-    event('error', 4, 5000, { percd: text, permg: text }), event('viewend', 5, 9000, { xwati: 9000 })];
-  const response = await fetch(server.url + '/', { method: 'POST', headers: { 'content-type': 'text/plain', 'x-firstframe-backfill': '1' },
-    body: JSON.stringify({ metadata: { transmission_timestamp: at + 9000 }, events }) });
+  const event = (e, sequence, after, more = {}) => ({
+    e,
+    ake: server.env_key,
+    xid: id,
+    xsqno: sequence,
+    uti: at + after,
+    mapve: '2.1',
+    mem: 'mux-embed',
+    memve: '5.19.0',
+    vtt: text,
+    vid: text,
+    vsr: text,
+    pnm: text,
+    pve: text,
+    usus: text,
+    uusid: text,
+    c1: text,
+    fnm: text,
+    ...more,
+  });
+  const events = [
+    event('viewstart', 1, 0),
+    event('play', 2, 1),
+    event('playing', 3, 400, { xtitofifr: 400 }),
+    event('error', 4, 5000, { percd: text, permg: text }),
+    event('viewend', 5, 9000, { xwati: 9000 }),
+  ];
+  const response = await fetch(server.url + '/', {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain', 'x-firstframe-backfill': '1' },
+    body: JSON.stringify({ metadata: { transmission_timestamp: at + 9000 }, events }),
+  });
   assert.equal(response.status, 200);
 }
 
 export class Dashboard {
   async start({ views = 1500, daysBack = 2 } = {}) {
     this.server = await new Server({ init: ['--allow-backfill', '--environment', 'Main'] }).start();
-    firstframe(['simulate', '--url', this.server.url, '--env-key', this.server.env_key, '--views', String(views), '--days-back', String(daysBack), '--seed', '7']);
+    firstframe([
+      'simulate',
+      '--url',
+      this.server.url,
+      '--env-key',
+      this.server.env_key,
+      '--views',
+      String(views),
+      '--days-back',
+      String(daysBack),
+      '--seed',
+      '7',
+    ]);
     const now = Math.floor(Date.now() / 1000);
     // A window that ends in the past: no answer changes while the test looks at it.
     this.end = Math.floor((now - 1800) / 3600) * 3600;
     this.start_s = this.end - DAY;
     for (const [i, text] of HOSTILE.entries()) await sendView(this.server, text, (this.end - 7200 + i * 60) * 1000);
-    await until('all views to be in the answers', async () => {
-      const all = await this.server.json('/data/v1/metrics/views/overall?timeframe[]=4:days');
-      const hostile = await this.server.json(`/data/v1/dimensions/video_title?${this.timeframe()}&limit=1000`);
-      return all.data.value === views + HOSTILE.length && hostile.data.filter(v => v.value?.includes(MARK)).length === HOSTILE.length;
-    }, { seconds: 120, every: 500 });
+    await until(
+      'all views to be in the answers',
+      async () => {
+        const all = await this.server.json('/data/v1/metrics/views/overall?timeframe[]=4:days');
+        const hostile = await this.server.json(`/data/v1/dimensions/video_title?${this.timeframe()}&limit=1000`);
+        return (
+          all.data.value === views + HOSTILE.length &&
+          hostile.data.filter(v => v.value?.includes(MARK)).length === HOSTILE.length
+        );
+      },
+      { seconds: 120, every: 500 },
+    );
     this.chromium = await browser();
     await this.open();
     return this;
@@ -60,19 +113,34 @@ export class Dashboard {
   }
 
   async open(options = {}) {
-    this.context = await this.chromium.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
+    this.context = await this.chromium.newContext({
+      viewport: { width: 1440, height: 900 },
+      locale: 'en-GB',
+      timezoneId: 'Europe/Berlin',
+      ...options,
+    });
     this.page = await this.context.newPage();
     this.trouble = [];
     this.foreign = [];
     this.seen = new Map(); // what the page was answered, by path and query
-    this.page.on('console', m => { if (m.type() === 'error' && !/status of 401/.test(m.text())) this.trouble.push(m.text()); });
+    this.page.on('console', m => {
+      if (m.type() === 'error' && !/status of 401/.test(m.text())) this.trouble.push(m.text());
+    });
     this.page.on('pageerror', e => this.trouble.push(e.stack));
-    this.page.on('dialog', d => { this.trouble.push('a dialog: ' + d.message()); void d.dismiss(); });
-    this.page.on('request', r => { if (!r.url().startsWith(this.server.url) && !r.url().startsWith('blob:')) this.foreign.push(r.url()); });
+    this.page.on('dialog', d => {
+      this.trouble.push('a dialog: ' + d.message());
+      void d.dismiss();
+    });
+    this.page.on('request', r => {
+      if (!r.url().startsWith(this.server.url) && !r.url().startsWith('blob:')) this.foreign.push(r.url());
+    });
     this.page.on('response', r => {
       const url = new URL(r.url());
       if (!/^\/(data|api|system)\//.test(url.pathname) || r.request().method() !== 'GET') return;
-      void r.json().then(body => this.seen.set(url.pathname + url.search, body), () => {});
+      void r.json().then(
+        body => this.seen.set(url.pathname + url.search, body),
+        () => {},
+      );
     });
   }
 
@@ -98,16 +166,21 @@ export class Dashboard {
   // The request behind every panel, table and number of the page (or the one so labelled), as the dialog shows it.
   async requests(label) {
     const out = [];
-    for (const button of await (label ? this.page.getByLabel(label, { exact: true }) : this.page.locator('main .request-button')).all()) {
+    for (const button of await (
+      label ? this.page.getByLabel(label, { exact: true }) : this.page.locator('main .request-button')
+    ).all()) {
       const name = await button.getAttribute('aria-label');
       await button.click();
-      const dialog = this.page.locator('dialog[open]'), choices = await dialog.locator('.choice').all();
+      const dialog = this.page.locator('dialog[open]'),
+        choices = await dialog.locator('.choice').all();
       for (let i = 0; i < Math.max(1, choices.length); i++) {
         if (choices[i]) await choices[i].click();
         await dialog.getByRole('tab', { name: 'curl' }).click();
         const curl = await dialog.locator('pre').innerText();
+        await dialog.getByRole('tab', { name: 'JavaScript' }).click();
+        const javascript = await dialog.locator('pre').innerText();
         await dialog.getByRole('tab').nth(2).click();
-        out.push({ name, curl, terminal: await dialog.locator('pre').innerText() });
+        out.push({ name, curl, javascript, terminal: await dialog.locator('pre').innerText() });
       }
       await dialog.getByRole('button', { name: 'Close' }).click();
     }
@@ -116,10 +189,17 @@ export class Dashboard {
 
   // Runs a line as somebody would who pasted it, in an empty directory that has to stay empty.
   async shell(line) {
-    const cwd = fs.mkdtempSync('/tmp/firstframe-shell-');
+    const cwd = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-shell-'));
     try {
-      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', line], { cwd, maxBuffer: 1 << 26,
-        env: { ...process.env, FIRSTFRAME_TOKEN_ID: this.server.token_id, FIRSTFRAME_TOKEN_SECRET: this.server.token_secret } });
+      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', line], {
+        cwd,
+        maxBuffer: 1 << 26,
+        env: {
+          ...process.env,
+          FIRSTFRAME_TOKEN_ID: this.server.token_id,
+          FIRSTFRAME_TOKEN_SECRET: this.server.token_secret,
+        },
+      });
       assert.deepEqual(fs.readdirSync(cwd), [], `the line did something else: ${line}`);
       return stdout;
     } finally {
@@ -127,10 +207,38 @@ export class Dashboard {
     }
   }
 
+  // Runs a program as somebody would who has the node client installed; what it printed, as data.
+  async javascript(text) {
+    const { stdout } = await run(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        text.replace('console.log(answer.data)', 'console.log(JSON.stringify(answer.data))'),
+      ],
+      {
+        cwd: path.join(ROOT, 'tests'),
+        maxBuffer: 1 << 26,
+        env: {
+          ...process.env,
+          FIRSTFRAME_TOKEN_ID: this.server.token_id,
+          FIRSTFRAME_TOKEN_SECRET: this.server.token_secret,
+        },
+      },
+    );
+    return JSON.parse(stdout);
+  }
+
   async axe() {
     await this.page.evaluate(axeSource); // by the debugger: the page's policy allows no inline script
     const found = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    return found.violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.target + ' ' + n.failureSummary).join(' | ')}`);
+    return found.violations.map(
+      v =>
+        `${v.id}: ${v.nodes
+          .slice(0, 3)
+          .map(n => n.target + ' ' + n.failureSummary)
+          .join(' | ')}`,
+    );
   }
 
   async download(button) {
@@ -147,15 +255,23 @@ export class Dashboard {
 // Rows of a CSV file, by RFC 4180.
 export function readCsv(text) {
   const rows = [[]];
-  let cell = '', quoted = false;
+  let cell = '',
+    quoted = false;
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
-    if (quoted && c === '"' && text[i + 1] === '"') { cell += '"'; i++; }
-    else if (c === '"') quoted = !quoted;
-    else if (!quoted && c === ',') { rows.at(-1).push(cell); cell = ''; }
-    else if (!quoted && c === '\r') continue;
-    else if (!quoted && c === '\n') { rows.at(-1).push(cell); cell = ''; rows.push([]); }
-    else cell += c;
+    if (quoted && c === '"' && text[i + 1] === '"') {
+      cell += '"';
+      i++;
+    } else if (c === '"') quoted = !quoted;
+    else if (!quoted && c === ',') {
+      rows.at(-1).push(cell);
+      cell = '';
+    } else if (!quoted && c === '\r') continue;
+    else if (!quoted && c === '\n') {
+      rows.at(-1).push(cell);
+      cell = '';
+      rows.push([]);
+    } else cell += c;
   }
   return rows.slice(0, -1);
 }

@@ -27,16 +27,30 @@ const LATER: Record<string, Load> = {
 const loaded = new Map<string, ComponentType>([['/', Overview]]);
 
 function Later({ path }: { path: string }) {
-  const [, again] = useState(0), [failed, fail] = useState(false);
+  const [, again] = useState(0),
+    [failed, fail] = useState(false);
   useEffect(() => {
     fail(false);
     if (!loaded.has(path))
-      LATER[path]().then(page => { loaded.set(path, page); again(n => n + 1); }, () => fail(true));
+      LATER[path]().then(
+        page => {
+          loaded.set(path, page);
+          again(n => n + 1);
+        },
+        () => fail(true),
+      );
   }, [path]);
   const Page = loaded.get(path);
   if (Page) return <Page />;
-  if (failed) return <div class="state rows" role="alert"><p>This page could not be loaded. A newer version may be on the server.</p>
-    <button type="button" class="button" onClick={() => location.reload()}>Load again</button></div>;
+  if (failed)
+    return (
+      <div class="state rows" role="alert">
+        <p>This page could not be loaded. A newer version may be on the server.</p>
+        <button type="button" class="button" onClick={() => location.reload()}>
+          Load again
+        </button>
+      </div>
+    );
   return <div class="skeleton rows" role="status" aria-label="Loading" />;
 }
 
@@ -47,22 +61,54 @@ function keyOf(path: string): string | null {
 }
 
 export function App() {
-  const who = useStore(person), { path, query } = usePlace();
+  const who = useStore(person),
+    { path, query } = usePlace();
   const [unreachable, say] = useState('');
   const load = () => {
     say('');
     loadPerson().catch((e: unknown) => say(e instanceof Problem ? e.message : 'The server cannot be reached.'));
   };
   useEffect(load, []);
-  if (unreachable) return <main class="sign-in"><div class="card"><h1>Firstframe</h1><p>{unreachable}</p><button type="button" class="button primary" onClick={load}>Try again</button></div></main>;
+  if (unreachable)
+    return (
+      <main class="sign-in">
+        <div class="card">
+          <h1>Firstframe</h1>
+          <p>{unreachable}</p>
+          <button type="button" class="button primary" onClick={load}>
+            Try again
+          </button>
+        </div>
+      </main>
+    );
   if (who === undefined) return <main class="sign-in" aria-busy="true" />;
   if (who === null) return <SignIn />;
   const wanted = who.environments.find(e => e.id === query.get('e')) ?? who.environments[0];
-  if (!wanted) return <main class="sign-in"><div class="card"><h1>No environment</h1><p>Your account may see no environment yet. Ask an administrator of your organisation.</p></div></main>;
+  if (!wanted)
+    return (
+      <main class="sign-in">
+        <div class="card">
+          <h1>No environment</h1>
+          <p>Your account may see no environment yet. Ask an administrator of your organisation.</p>
+        </div>
+      </main>
+    );
   environmentId.set(wanted.id);
   const key = keyOf(path);
   if (key === null)
-    return <Shell title="Not found"><div class="state rows"><p>There is no such page. <Link href={hrefTo('/')}>To the overview</Link></p></div></Shell>;
-  const title = key === '/views/…' ? 'View' : entryOf(path)?.name ?? 'Firstframe';
-  return <Shell title={title}><Later path={key} /></Shell>;
+    return (
+      <Shell title="Not found">
+        <div class="state rows">
+          <p>
+            There is no such page. <Link href={hrefTo('/')}>To the overview</Link>
+          </p>
+        </div>
+      </Shell>
+    );
+  const title = key === '/views/…' ? 'View' : (entryOf(path)?.name ?? 'Firstframe');
+  return (
+    <Shell title={title}>
+      <Later path={key} />
+    </Shell>
+  );
 }

@@ -7,11 +7,20 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
   const self = useRef<HTMLDialogElement>(null);
   useEffect(() => self.current?.showModal(), []);
   return (
-    <dialog ref={self} class="dialog" aria-label={title} onClose={close}
-      onClick={e => { if (e.target === self.current) self.current?.close(); }}>
+    <dialog
+      ref={self}
+      class="dialog"
+      aria-label={title}
+      onClose={close}
+      onClick={e => {
+        if (e.target === self.current) self.current?.close();
+      }}
+    >
       <header class="dialog-head">
         <h2>{title}</h2>
-        <button type="button" class="button quiet" aria-label="Close" onClick={() => self.current?.close()}><Icon name="close" /></button>
+        <button type="button" class="button quiet" aria-label="Close" onClick={() => self.current?.close()}>
+          <Icon name="close" />
+        </button>
       </header>
       <div class="dialog-body">{children}</div>
     </dialog>
@@ -39,14 +48,21 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
       area.remove();
     }
   };
-  return <button type="button" class="button copy" onClick={() => void copy()}><Icon name="copy" /><span aria-live="polite">{done || label}</span></button>;
+  return (
+    <button type="button" class="button copy" onClick={() => void copy()}>
+      <Icon name="copy" />
+      <span aria-live="polite">{done || label}</span>
+    </button>
+  );
 }
 
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     <div class="code">
       <CopyButton text={text} />
-      <pre tabIndex={0} role="region" aria-label={label}><code dir="ltr">{text}</code></pre>
+      <pre tabIndex={0} role="region" aria-label={label}>
+        <code dir="ltr">{text}</code>
+      </pre>
     </div>
   );
 }

@@ -12,7 +12,11 @@ import { fixedRange, previous } from '../lib/time';
 import { Chart, Legend, type Line } from './Chart';
 import { Panel, States } from './Panel';
 
-interface Annotation { id: string; note: string; date: string }
+interface Annotation {
+  id: string;
+  note: string;
+  date: string;
+}
 
 export interface MetricChartProps {
   page: Page;
@@ -27,31 +31,70 @@ export interface MetricChartProps {
   groupBy?: string;
 }
 
-export function MetricChart({ page, metric, measure, title = nameOf(metric.id), note, height, before, volume, marks, groupBy }: MetricChartProps) {
-  const ask = timeseries(metric.id, page, measure, groupBy), earlier = previous(page.span);
+export function MetricChart({
+  page,
+  metric,
+  measure,
+  title = nameOf(metric.id),
+  note,
+  height,
+  before,
+  volume,
+  marks,
+  groupBy,
+}: MetricChartProps) {
+  const ask = timeseries(metric.id, page, measure, groupBy),
+    earlier = previous(page.span);
   const askBefore = timeseries(metric.id, { ...page, range: earlier }, measure, groupBy);
-  const answer = useAsk<Envelope<SeriesRow[]>>(ask), then = useAsk<Envelope<SeriesRow[]>>(before ? askBefore : null);
+  const answer = useAsk<Envelope<SeriesRow[]>>(ask),
+    then = useAsk<Envelope<SeriesRow[]>>(before ? askBefore : null);
   const askMarks = annotations(fixedRange(page.span.start, page.span.end));
   const noted = useAsk<Envelope<Annotation[]>>(marks ? askMarks : null);
   const format = (v: number | null) => show(v, metric.unit);
-  const requests = [{ label: 'This period', ask }, ...(before ? [{ label: 'The period before', ask: askBefore }] : []),
-    ...(marks ? [{ label: 'Annotations', ask: askMarks }] : [])];
+  const requests = [
+    { label: 'This period', ask },
+    ...(before ? [{ label: 'The period before', ask: askBefore }] : []),
+    ...(marks ? [{ label: 'Annotations', ask: askMarks }] : []),
+  ];
   const rows = answer.data?.data;
   return (
-    <Panel title={title} note={note} requests={requests}
-      csv={rows && (() => csv(['time', metric.id, 'views'], rows))}>
-      <States of={answer} height="chart" empty={a => a.data.every(r => r[1] === null || (r[1] === 0 && !r[2]))} emptyText="No views in this time range.">
+    <Panel title={title} note={note} requests={requests} csv={rows && (() => csv(['time', metric.id, 'views'], rows))}>
+      <States
+        of={answer}
+        height="chart"
+        empty={a => a.data.every(r => r[1] === null || (r[1] === 0 && !r[2]))}
+        emptyText="No views in this time range."
+      >
         {a => {
-          const times = timesOf(a.data), lines: Line[] = [];
+          const times = timesOf(a.data),
+            lines: Line[] = [];
           lines.push({ label: nameOf(metric.id), values: valuesOf(a.data), colour: '--series-1', fill: true, format });
-          if (before && then.data) lines.push({ label: 'Period before', values: beside(then.data.data, times.length), colour: '--before', dash: true, format });
+          if (before && then.data)
+            lines.push({
+              label: 'Period before',
+              values: beside(then.data.data, times.length),
+              colour: '--before',
+              dash: true,
+              format,
+            });
           const step = stepOf(times, page.span.step);
           return (
             <>
-              <Chart label={`${title} over time, ${page.range.label}`} times={times} step={step} lines={lines} height={height}
-                sync={page.range.text} volume={volume ? volumesOf(a.data) : undefined} zeroBased={metric.unit !== 'SCORE'} running={page.span.end * 1000 > Date.now()}
+              <Chart
+                label={`${title} over time, ${page.range.label}`}
+                times={times}
+                step={step}
+                lines={lines}
+                height={height}
+                sync={page.range.text}
+                volume={volume ? volumesOf(a.data) : undefined}
+                zeroBased={metric.unit !== 'SCORE'}
+                running={page.span.end * 1000 > Date.now()}
                 marks={noted.data?.data.map(n => ({ at: Date.parse(n.date) / 1000, text: n.note }))}
-                zoom={(start, end) => change({ t: fixedRange(Math.floor(start / 60) * 60, Math.ceil(end / 60) * 60).text, page: null })} />
+                zoom={(start, end) =>
+                  change({ t: fixedRange(Math.floor(start / 60) * 60, Math.ceil(end / 60) * 60).text, page: null })
+                }
+              />
               {lines.length > 1 && <Legend lines={lines} />}
             </>
           );

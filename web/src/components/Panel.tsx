@@ -22,12 +22,22 @@ export function Panel({ title, note, tools, requests = [], csv, class: extra = '
   return (
     <section class={`panel ${extra}`} aria-label={title}>
       <header class="panel-head">
-        <div class="panel-title"><Title dir="auto">{title}</Title>{note && <span class="panel-note">{note}</span>}</div>
+        <div class="panel-title">
+          <Title dir="auto">{title}</Title>
+          {note && <span class="panel-note">{note}</span>}
+        </div>
         <div class="panel-tools">
           {tools}
           {csv && (
-            <button type="button" class="button quiet" title="Download as CSV" aria-label={`Download as CSV: ${title}`}
-              onClick={() => download(`${title.toLowerCase()}.csv`, csv())}><Icon name="csv" /></button>
+            <button
+              type="button"
+              class="button quiet"
+              title="Download as CSV"
+              aria-label={`Download as CSV: ${title}`}
+              onClick={() => download(`${title.toLowerCase()}.csv`, csv())}
+            >
+              <Icon name="csv" />
+            </button>
           )}
           <RequestButton requests={requests} of={title} />
         </div>
@@ -46,15 +56,34 @@ export interface StatesProps<T> {
 }
 
 // Skeleton, failure, nothing, or the content (dimmed while a newer answer is on its way).
-export function States<T>({ of, height = 'rows', empty, emptyText = 'Nothing in this time range.', children }: StatesProps<T>) {
+export function States<T>({
+  of,
+  height = 'rows',
+  empty,
+  emptyText = 'Nothing in this time range.',
+  children,
+}: StatesProps<T>) {
   if (of.error)
     return (
       <div class={`state ${height}`} role="alert">
-        <p><strong>This could not be loaded.</strong> {of.error.message}</p>
-        <button type="button" class="button" onClick={forget}>Try again</button>
+        <p>
+          <strong>This could not be loaded.</strong> {of.error.message}
+        </p>
+        <button type="button" class="button" onClick={forget}>
+          Try again
+        </button>
       </div>
     );
   if (of.data === undefined) return <div class={`skeleton ${height}`} role="status" aria-label="Loading" />;
-  if (empty?.(of.data)) return <div class={`state ${height}`}><p>{emptyText}</p></div>;
-  return <div class={of.loading ? 'content stale' : 'content'} aria-busy={of.loading}>{children(of.data)}</div>;
+  if (empty?.(of.data))
+    return (
+      <div class={`state ${height}`}>
+        <p>{emptyText}</p>
+      </div>
+    );
+  return (
+    <div class={of.loading ? 'content stale' : 'content'} aria-busy={of.loading}>
+      {children(of.data)}
+    </div>
+  );
 }

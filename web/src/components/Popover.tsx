@@ -13,11 +13,17 @@ export interface PopoverProps {
 
 export function Popover({ label, button, class: extra = 'button', align = 'left', children }: PopoverProps) {
   const [open, set] = useState(false);
-  const root = useRef<HTMLDivElement>(null), opener = useRef<HTMLButtonElement>(null);
-  const close = () => { set(false); opener.current?.focus(); };
+  const root = useRef<HTMLDivElement>(null),
+    opener = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    set(false);
+    opener.current?.focus();
+  };
   useEffect(() => {
     if (!open) return;
-    const outside = (e: Event) => { if (!root.current?.contains(e.target as Node)) set(false); };
+    const outside = (e: Event) => {
+      if (!root.current?.contains(e.target as Node)) set(false);
+    };
     document.addEventListener('pointerdown', outside);
     document.addEventListener('focusin', outside);
     root.current?.querySelector<HTMLElement>('.popover input, .popover button, .popover select')?.focus();
@@ -27,10 +33,33 @@ export function Popover({ label, button, class: extra = 'button', align = 'left'
     };
   }, [open]);
   return (
-    <div class="popover-root" ref={root} onKeyDown={e => { if (e.key === 'Escape' && open) { e.stopPropagation(); close(); } }}>
-      <button ref={opener} type="button" class={extra} aria-expanded={open} aria-haspopup="dialog" aria-label={label} title={label}
-        onClick={() => set(!open)}>{button}</button>
-      {open && <div class={`popover ${align}`} role="dialog" aria-label={label}>{children(close)}</div>}
+    <div
+      class="popover-root"
+      ref={root}
+      onKeyDown={e => {
+        if (e.key === 'Escape' && open) {
+          e.stopPropagation();
+          close();
+        }
+      }}
+    >
+      <button
+        ref={opener}
+        type="button"
+        class={extra}
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        aria-label={label}
+        title={label}
+        onClick={() => set(!open)}
+      >
+        {button}
+      </button>
+      {open && (
+        <div class={`popover ${align}`} role="dialog" aria-label={label}>
+          {children(close)}
+        </div>
+      )}
     </div>
   );
 }

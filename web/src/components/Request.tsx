@@ -7,7 +7,11 @@ import { curl, javascript, terminal, type Pick } from '../lib/snippets';
 import { Code, Dialog } from './Dialog';
 import { Icon } from './Icon';
 
-export interface Shown { label: string; ask: Ask; pick?: Pick }
+export interface Shown {
+  label: string;
+  ask: Ask;
+  pick?: Pick;
+}
 
 function One({ shown }: { shown: Shown }) {
   const base = person.get()?.public_url || location.origin;
@@ -22,7 +26,9 @@ function One({ shown }: { shown: Shown }) {
     <section class="request">
       <div class="tabs" role="tablist" aria-label="Form">
         {forms.map((f, i) => (
-          <button type="button" role="tab" aria-selected={i === form} class="tab" onClick={() => set(i)}>{f.label}</button>
+          <button type="button" role="tab" aria-selected={i === form} class="tab" onClick={() => set(i)}>
+            {f.label}
+          </button>
         ))}
       </div>
       <Code text={forms[form].text} label={forms[form].label} />
@@ -36,19 +42,34 @@ export function RequestButton({ requests, of }: { requests: Shown[]; of: string 
   if (requests.length === 0) return null;
   return (
     <>
-      <button type="button" class="button quiet request-button" title="Show the request" aria-label={`Show the request: ${of}`}
-        onClick={() => { choose(0); set(true); }}><Icon name="code" /></button>
+      <button
+        type="button"
+        class="button quiet request-button"
+        title="Show the request"
+        aria-label={`Show the request: ${of}`}
+        onClick={() => {
+          choose(0);
+          set(true);
+        }}
+      >
+        <Icon name="code" />
+      </button>
       {open && (
         <Dialog title={`The request behind “${of}”`} close={() => set(false)}>
           {requests.length > 1 && (
             <div class="choices" role="group" aria-label="Request">
               {requests.map((r, i) => (
-                <button type="button" class="choice" aria-pressed={i === chosen} onClick={() => choose(i)}>{r.label}</button>))}
+                <button type="button" class="choice" aria-pressed={i === chosen} onClick={() => choose(i)}>
+                  {r.label}
+                </button>
+              ))}
             </div>
           )}
           <One key={chosen} shown={requests[Math.min(chosen, requests.length - 1)]} />
-          <p class="note">Put an access token into <code>FIRSTFRAME_TOKEN_ID</code> and <code>FIRSTFRAME_TOKEN_SECRET</code>;
-            {' '}<code>firstframe token add</code> makes one. A token belongs to one environment.</p>
+          <p class="note">
+            Put an access token into <code>FIRSTFRAME_TOKEN_ID</code> and <code>FIRSTFRAME_TOKEN_SECRET</code>;{' '}
+            <code>firstframe token add</code> makes one. A token belongs to one environment.
+          </p>
         </Dialog>
       )}
     </>

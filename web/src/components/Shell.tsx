@@ -12,7 +12,14 @@ import { Icon, type IconName } from './Icon';
 import { Link } from './Link';
 import { TimeRange } from './TimeRange';
 
-export interface Entry { path: string; name: string; icon: IconName; scoped: boolean; filtered: boolean; part: string }
+export interface Entry {
+  path: string;
+  name: string;
+  icon: IconName;
+  scoped: boolean;
+  filtered: boolean;
+  part: string;
+}
 // /metrics is taken: it is the server's own, for Prometheus.
 export const ENTRIES: readonly Entry[] = [
   { path: '/', name: 'Overview', icon: 'overview', scoped: true, filtered: true, part: 'Analyse' },
@@ -34,19 +41,45 @@ export function entryOf(path: string): Entry | undefined {
 
 export function Logo() {
   return (
-    <span class="logo"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" class="logo-back" /><path d="M12 9v14l11-7z" class="logo-sign" />
-      <rect x="7" y="9" width="2.6" height="14" rx="1.3" class="logo-sign" /></svg><span>Firstframe</span></span>
+    <span class="logo">
+      <svg viewBox="0 0 32 32" aria-hidden="true">
+        <rect width="32" height="32" rx="7" class="logo-back" />
+        <path d="M12 9v14l11-7z" class="logo-sign" />
+        <rect x="7" y="9" width="2.6" height="14" rx="1.3" class="logo-sign" />
+      </svg>
+      <span>Firstframe</span>
+    </span>
   );
 }
 
 function Environments() {
-  const who = useStore(person)!, current = useStore(environmentId);
+  const who = useStore(person)!,
+    current = useStore(environmentId);
   const one = who.environments.find(e => e.id === current);
-  if (who.environments.length < 2) return <div class="environment"><span class="hint">Environment</span><strong dir="auto">{one?.name}</strong></div>;
+  if (who.environments.length < 2)
+    return (
+      <div class="environment">
+        <span class="hint">Environment</span>
+        <strong dir="auto">{one?.name}</strong>
+      </div>
+    );
   return (
-    <label class="environment"><span class="hint">Environment</span>
-      <select value={current} onChange={e => go(hrefTo(location.pathname.startsWith('/views/') ? '/views' : location.pathname, { e: e.currentTarget.value, f: null }))}>
-        {who.environments.map(e => <option value={e.id}>{e.name}</option>)}
+    <label class="environment">
+      <span class="hint">Environment</span>
+      <select
+        value={current}
+        onChange={e =>
+          go(
+            hrefTo(location.pathname.startsWith('/views/') ? '/views' : location.pathname, {
+              e: e.currentTarget.value,
+              f: null,
+            }),
+          )
+        }
+      >
+        {who.environments.map(e => (
+          <option value={e.id}>{e.name}</option>
+        ))}
       </select>
     </label>
   );
@@ -56,47 +89,95 @@ const NEXT: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'syst
 const THEME_ICON: Record<Theme, IconName> = { system: 'system', light: 'sun', dark: 'moon' };
 export function ThemeButton() {
   const now = useStore(theme);
-  return <button type="button" class="button quiet" aria-label={`Colours: ${now}. Change`} title={`Colours: ${now}`} onClick={() => theme.set(NEXT[now])}><Icon name={THEME_ICON[now]} /></button>;
+  return (
+    <button
+      type="button"
+      class="button quiet"
+      aria-label={`Colours: ${now}. Change`}
+      title={`Colours: ${now}`}
+      onClick={() => theme.set(NEXT[now])}
+    >
+      <Icon name={THEME_ICON[now]} />
+    </button>
+  );
 }
 
 function Side({ path, open }: { path: string; open: boolean }) {
-  const who = useStore(person)!, parts = [...new Set(ENTRIES.map(e => e.part))];
+  const who = useStore(person)!,
+    parts = [...new Set(ENTRIES.map(e => e.part))];
   return (
     <div class={open ? 'side-body open' : 'side-body'} id="navigation">
       <Environments />
       <nav aria-label="Pages">
         {parts.map(part => (
           <div class="nav-part">
-            <span class="nav-head" aria-hidden="true">{part}</span>
+            <span class="nav-head" aria-hidden="true">
+              {part}
+            </span>
             {ENTRIES.filter(e => e.part === part).map(e => (
-              <Link href={hrefTo(e.path)} class="nav-link" current={entryOf(path) === e}><Icon name={e.icon} /><span>{e.name}</span></Link>
+              <Link href={hrefTo(e.path)} class="nav-link" current={entryOf(path) === e}>
+                <Icon name={e.icon} />
+                <span>{e.name}</span>
+              </Link>
             ))}
           </div>
         ))}
       </nav>
       <div class="side-foot">
-        <span class="who" dir="auto" title={who.email}>{who.email}</span>
+        <span class="who" dir="auto" title={who.email}>
+          {who.email}
+        </span>
         <ThemeButton />
-        <button type="button" class="button quiet" aria-label="Sign out" title="Sign out" onClick={() => void signOut()}><Icon name="out" /></button>
+        <button
+          type="button"
+          class="button quiet"
+          aria-label="Sign out"
+          title="Sign out"
+          onClick={() => void signOut()}
+        >
+          <Icon name="out" />
+        </button>
       </div>
-      <p class="credit">Places by <a href="https://db-ip.com" rel="noreferrer noopener">IP Geolocation by DB-IP</a></p>
+      <p class="credit">
+        Places by{' '}
+        <a href="https://db-ip.com" rel="noreferrer noopener">
+          IP Geolocation by DB-IP
+        </a>
+      </p>
     </div>
   );
 }
 
 export function Shell({ title, children }: { title: string; children: ComponentChildren }) {
-  const { path } = usePlace(), page = usePage(), entry = entryOf(path);
+  const { path } = usePlace(),
+    page = usePage(),
+    entry = entryOf(path);
   const [open, set] = useState(false);
   useEffect(() => set(false), [path]);
-  useEffect(() => { document.title = `${title} · Firstframe`; }, [title]);
+  useEffect(() => {
+    document.title = `${title} · Firstframe`;
+  }, [title]);
   const detail = path.startsWith('/views/');
   return (
     <div class="shell">
-      <a class="skip" href="#content">Skip to the content</a>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
       <header class="side">
         <div class="side-head">
-          <Link href={hrefTo('/')} class="home"><Logo /></Link>
-          <button type="button" class="button quiet menu" aria-expanded={open} aria-controls="navigation" aria-label="Menu" onClick={() => set(!open)}><Icon name={open ? 'close' : 'menu'} /></button>
+          <Link href={hrefTo('/')} class="home">
+            <Logo />
+          </Link>
+          <button
+            type="button"
+            class="button quiet menu"
+            aria-expanded={open}
+            aria-controls="navigation"
+            aria-label="Menu"
+            onClick={() => set(!open)}
+          >
+            <Icon name={open ? 'close' : 'menu'} />
+          </button>
         </div>
         <Side path={path} open={open} />
       </header>

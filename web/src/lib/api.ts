@@ -6,15 +6,29 @@ import { askUrl, type Ask } from './ask';
 import { store, useStore } from './store';
 
 export interface Environment {
-  id: string; name: string; type: string; env_key: string; role: string; permissions: string[];
+  id: string;
+  name: string;
+  type: string;
+  env_key: string;
+  role: string;
+  permissions: string[];
 }
 export interface Person {
-  person_id: number; email: string; organization_id: string; organization_role: string; expires_at: number;
-  public_url: string; environments: Environment[];
+  person_id: number;
+  email: string;
+  organization_id: string;
+  organization_role: string;
+  expires_at: number;
+  public_url: string;
+  environments: Environment[];
 }
 
 export class Problem extends Error {
-  constructor(readonly status: number, message: string, readonly retryAfterS = 0) {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly retryAfterS = 0,
+  ) {
     super(message);
   }
 }
@@ -39,8 +53,13 @@ async function once(method: string, url: string, body: unknown, signal?: AbortSi
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
   try {
-    response = await fetch(url, { method, headers, signal, credentials: 'same-origin',
-      body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(url, {
+      method,
+      headers,
+      signal,
+      credentials: 'same-origin',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0, 'The server cannot be reached.', 2);
@@ -53,7 +72,11 @@ async function once(method: string, url: string, body: unknown, signal?: AbortSi
     if (response.ok) throw new Problem(response.status, 'The answer is not readable.');
   }
   if (response.ok) return parsed;
-  throw new Problem(response.status, sentence(response.status, parsed), Number(response.headers.get('Retry-After')) || 0);
+  throw new Problem(
+    response.status,
+    sentence(response.status, parsed),
+    Number(response.headers.get('Retry-After')) || 0,
+  );
 }
 
 // Writes, and reads that nobody shares. A session that has ended brings the sign-in page.
@@ -88,7 +111,12 @@ function answer(key: string, url: string): { promise: Promise<unknown>; value?: 
   if (kept) return kept;
   kept = { promise: read(url) };
   const entry = kept;
-  entry.promise.then(value => { entry.value = value; }, () => answers.delete(key));
+  entry.promise.then(
+    value => {
+      entry.value = value;
+    },
+    () => answers.delete(key),
+  );
   answers.set(key, entry);
   if (answers.size > KEPT) answers.delete(answers.keys().next().value!);
   return entry;
@@ -100,13 +128,14 @@ export function forget(): void {
 }
 
 export interface Answer<T> {
-  data?: T;          // of this question, or of the one before while loading
+  data?: T; // of this question, or of the one before while loading
   error?: Problem;
   loading: boolean;
 }
 
 export function useAsk<T>(ask: Ask | null): Answer<T> {
-  const environment = useStore(environmentId), turn = useStore(refresh);
+  const environment = useStore(environmentId),
+    turn = useStore(refresh);
   const url = ask ? askUrl(ask) : '';
   const key = `${turn} ${environment} ${url}`;
   const [state, set] = useState<{ key: string; data?: T; error?: Problem }>({ key: '' });
@@ -114,9 +143,16 @@ export function useAsk<T>(ask: Ask | null): Answer<T> {
     if (!url) return;
     let current = true;
     answer(key, url).promise.then(
-      data => { if (current) set({ key, data: data as T }); },
-      error => { if (current) set({ key, error: error instanceof Problem ? error : new Problem(0, String(error)) }); });
-    return () => { current = false; };
+      data => {
+        if (current) set({ key, data: data as T });
+      },
+      error => {
+        if (current) set({ key, error: error instanceof Problem ? error : new Problem(0, String(error)) });
+      },
+    );
+    return () => {
+      current = false;
+    };
   }, [key]);
   if (!url) return { loading: false };
   const ready = answers.get(key)?.value as T | undefined;

@@ -10,8 +10,10 @@ export interface Ask {
 
 // Percent-encodes everything but letters, digits and -_.~ so that no value can end a quotation in a shell.
 export function encode(value: string): string {
-  return encodeURIComponent(value.replace(/[\ud800-\udfff]/gu, '\ufffd'))
-    .replace(/[!'()*]/g, c => '%' + c.charCodeAt(0).toString(16).toUpperCase());
+  return encodeURIComponent(value.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(
+    /[!'()*]/g,
+    c => '%' + c.charCodeAt(0).toString(16).toUpperCase(),
+  );
 }
 
 export function pathOf(...segments: string[]): string {

@@ -5,7 +5,11 @@ export type Cell = string | number | boolean | null | undefined;
 export function csvCell(cell: Cell): string {
   if (cell === null || cell === undefined) return '';
   if (typeof cell !== 'string') return String(cell);
-  const safe = /^[\s\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]/.test(cell) || /^[\t\r\n]/.test(cell) ? `'${cell}` : cell;
+  const safe =
+    /^[\s\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]/.test(cell) ||
+    /^[\t\r\n]/.test(cell)
+      ? `'${cell}`
+      : cell;
   return /[",;\r\n\t]/.test(safe) || safe !== cell ? `"${safe.replace(/"/g, '""')}"` : safe;
 }
 

@@ -3,7 +3,10 @@
 import type { Unit } from '../generated/catalog';
 
 const plain = (digits: number) => new Intl.NumberFormat(undefined, { maximumFractionDigits: digits });
-const whole = plain(0), one = plain(1), two = plain(2), three = plain(3);
+const whole = plain(0),
+  one = plain(1),
+  two = plain(2),
+  three = plain(3);
 const compactNumber = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
 export const NONE = '–';
@@ -34,7 +37,8 @@ export function bitrate(v: number): string {
 }
 
 export function percent(fraction: number): string {
-  const p = fraction * 100, size = Math.abs(p);
+  const p = fraction * 100,
+    size = Math.abs(p);
   return `${(size >= 10 ? one : size >= 0.1 || size === 0 ? two : three).format(p)} %`;
 }
 
@@ -46,12 +50,18 @@ export function score(fraction: number): string {
 export function value(v: number | null | undefined, unit: Unit): string {
   if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
   switch (unit) {
-    case 'MS': return duration(v);
-    case 'SCORE': return score(v);
-    case 'FRACTION': return percent(v);
-    case 'PER_MINUTE': return `${two.format(v)} /min`;
-    case 'BITS_PER_SECOND': return bitrate(v);
-    case 'NUMBER': return Math.abs(v) >= 100_000 ? compactNumber.format(v) : number(v);
+    case 'MS':
+      return duration(v);
+    case 'SCORE':
+      return score(v);
+    case 'FRACTION':
+      return percent(v);
+    case 'PER_MINUTE':
+      return `${two.format(v)} /min`;
+    case 'BITS_PER_SECOND':
+      return bitrate(v);
+    case 'NUMBER':
+      return Math.abs(v) >= 100_000 ? compactNumber.format(v) : number(v);
   }
 }
 
@@ -62,6 +72,8 @@ export function exact(v: number | null | undefined): string {
 
 export function words(id: string): string {
   const text = id.replace(/_/g, ' ');
-  const fixed = text.replace(/\b(cdn|asn|drm|fps|id|url|ad|os)\b/g, w => (w === 'ad' ? 'ad' : w === 'id' || w === 'fps' ? w : w.toUpperCase()));
+  const fixed = text.replace(/\b(cdn|asn|drm|fps|id|url|ad|os)\b/g, w =>
+    w === 'ad' ? 'ad' : w === 'id' || w === 'fps' ? w : w.toUpperCase(),
+  );
   return fixed.charAt(0).toUpperCase() + fixed.slice(1);
 }

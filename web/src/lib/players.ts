@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What to paste into a page or an app, by player. Every value is written as a literal of the language it stands in.
 
-export interface Snippet { language: string; text: string }
-export interface Player { key: string; name: string; note: string; snippet: (at: { base: string; host: string; key: string }) => Snippet[] }
+export interface Snippet {
+  language: string;
+  text: string;
+}
+export interface Player {
+  key: string;
+  name: string;
+  note: string;
+  snippet: (at: { base: string; host: string; key: string }) => Snippet[];
+}
 
 const js = (v: string) => JSON.stringify(v).replace(/</g, '\\u003c');
 const attribute = (v: string) => v.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
@@ -18,17 +26,32 @@ ${indent}}`;
 const script = (base: string) => `<script src="${attribute(base)}/sdk/mux.js"></script>`;
 
 export const PLAYERS: Player[] = [
-  { key: 'html5', name: 'HTML5 video', note: 'The plain <video> element. The SDK comes from this server, so the page needs no third party.',
-    snippet: at => [{ language: 'HTML', text: `<video id="player" src="video.mp4" controls></video>
+  {
+    key: 'html5',
+    name: 'HTML5 video',
+    note: 'The plain <video> element. The SDK comes from this server, so the page needs no third party.',
+    snippet: at => [
+      {
+        language: 'HTML',
+        text: `<video id="player" src="video.mp4" controls></video>
 ${script(at.base)}
 <script>
   mux.monitor("#player", {
     beaconCollectionDomain: ${js(at.host)},
     data: ${data(at.key, '    ')},
   });
-</script>` }] },
-  { key: 'hls', name: 'hls.js', note: 'Call monitor before loadSource, so that the first request is seen.',
-    snippet: at => [{ language: 'HTML', text: `${script(at.base)}
+</script>`,
+      },
+    ],
+  },
+  {
+    key: 'hls',
+    name: 'hls.js',
+    note: 'Call monitor before loadSource, so that the first request is seen.',
+    snippet: at => [
+      {
+        language: 'HTML',
+        text: `${script(at.base)}
 <script type="module">
   import Hls from "hls.js";
   const video = document.querySelector("#player"), hls = new Hls();
@@ -39,9 +62,18 @@ ${script(at.base)}
   });
   hls.loadSource("video.m3u8");
   hls.attachMedia(video);
-</script>` }] },
-  { key: 'dash', name: 'dash.js', note: 'Attach the source before calling monitor.',
-    snippet: at => [{ language: 'HTML', text: `${script(at.base)}
+</script>`,
+      },
+    ],
+  },
+  {
+    key: 'dash',
+    name: 'dash.js',
+    note: 'Attach the source before calling monitor.',
+    snippet: at => [
+      {
+        language: 'HTML',
+        text: `${script(at.base)}
 <script type="module">
   import dashjs from "dashjs";
   const video = document.querySelector("#player"), player = dashjs.MediaPlayer().create();
@@ -51,9 +83,18 @@ ${script(at.base)}
     beaconCollectionDomain: ${js(at.host)},
     data: ${data(at.key, '    ')},
   });
-</script>` }] },
-  { key: 'videojs', name: 'Video.js', note: 'With the npm package videojs-mux.',
-    snippet: at => [{ language: 'JavaScript', text: `import videojs from "video.js";
+</script>`,
+      },
+    ],
+  },
+  {
+    key: 'videojs',
+    name: 'Video.js',
+    note: 'With the npm package videojs-mux.',
+    snippet: at => [
+      {
+        language: 'JavaScript',
+        text: `import videojs from "video.js";
 import "videojs-mux";
 
 videojs("player", {
@@ -63,9 +104,18 @@ videojs("player", {
       data: ${data(at.key, '      ')},
     },
   },
-});` }] },
-  { key: 'shaka', name: 'Shaka Player', note: 'With the npm package @mux/mux-data-shakaplayer.',
-    snippet: at => [{ language: 'JavaScript', text: `import shaka from "shaka-player";
+});`,
+      },
+    ],
+  },
+  {
+    key: 'shaka',
+    name: 'Shaka Player',
+    note: 'With the npm package @mux/mux-data-shakaplayer.',
+    snippet: at => [
+      {
+        language: 'JavaScript',
+        text: `import shaka from "shaka-player";
 import initShakaPlayerMux from "@mux/mux-data-shakaplayer";
 
 const player = new shaka.Player();
@@ -74,17 +124,35 @@ initShakaPlayerMux(player, {
   beaconCollectionDomain: ${js(at.host)},
   data: ${data(at.key, '  ')},
 }, shaka);
-await player.load("video.mpd");` }] },
-  { key: 'muxplayer', name: 'Mux Player', note: 'The element of the npm package @mux/mux-player.',
-    snippet: at => [{ language: 'HTML', text: `<mux-player
+await player.load("video.mpd");`,
+      },
+    ],
+  },
+  {
+    key: 'muxplayer',
+    name: 'Mux Player',
+    note: 'The element of the npm package @mux/mux-player.',
+    snippet: at => [
+      {
+        language: 'HTML',
+        text: `<mux-player
   src="video.m3u8"
   env-key="${attribute(at.key)}"
   beacon-collection-domain="${attribute(at.host)}"
   metadata-video-id="my-video"
   metadata-video-title="My video"
-></mux-player>` }] },
-  { key: 'ios', name: 'iOS and tvOS', note: 'The SDK speaks https only: this server has to be reached by https.',
-    snippet: at => [{ language: 'Swift', text: `import MUXSDKStats
+></mux-player>`,
+      },
+    ],
+  },
+  {
+    key: 'ios',
+    name: 'iOS and tvOS',
+    note: 'The SDK speaks https only: this server has to be reached by https.',
+    snippet: at => [
+      {
+        language: 'Swift',
+        text: `import MUXSDKStats
 
 let player = MUXSDKCustomerPlayerData(environmentKey: ${js(at.key)})
 let video = MUXSDKCustomerVideoData()
@@ -93,9 +161,18 @@ video.videoTitle = "My video"
 let data = MUXSDKCustomerData(customerPlayerData: player, videoData: video, viewData: nil)!
 MUXSDKStats.monitorAVPlayerViewController(
     controller, withPlayerName: "My player", customerData: data,
-    automaticErrorTracking: true, beaconCollectionDomain: ${js(at.host)})` }] },
-  { key: 'android', name: 'Android', note: 'The SDK speaks https only: this server has to be reached by https.',
-    snippet: at => [{ language: 'Kotlin', text: `val video = CustomerVideoData().apply {
+    automaticErrorTracking: true, beaconCollectionDomain: ${js(at.host)})`,
+      },
+    ],
+  },
+  {
+    key: 'android',
+    name: 'Android',
+    note: 'The SDK speaks https only: this server has to be reached by https.',
+    snippet: at => [
+      {
+        language: 'Kotlin',
+        text: `val video = CustomerVideoData().apply {
     videoId = "my-video"
     videoTitle = "My video"
 }
@@ -103,9 +180,18 @@ val data = CustomerData().apply { customerVideoData = video }
 val options = CustomOptions().setBeaconCollectionDomain(${js(at.host)})
 player.monitorWithMuxData(
     context = this, envKey = ${js(at.key)}, customerData = data,
-    customOptions = options, playerView = playerView)` }] },
-  { key: 'roku', name: 'Roku', note: 'The channel speaks https only: this server has to be reached by https.',
-    snippet: at => [{ language: 'BrightScript', text: `m.mux = m.top.CreateNode("mux")
+    customOptions = options, playerView = playerView)`,
+      },
+    ],
+  },
+  {
+    key: 'roku',
+    name: 'Roku',
+    note: 'The channel speaks https only: this server has to be reached by https.',
+    snippet: at => [
+      {
+        language: 'BrightScript',
+        text: `m.mux = m.top.CreateNode("mux")
 m.mux.setField("video", m.top.video)
 m.mux.setField("config", {
   property_key: ${js(at.key)},
@@ -114,5 +200,8 @@ m.mux.setField("config", {
   video_id: "my-video",
   video_title: "My video"
 })
-m.mux.control = "RUN"` }] },
+m.mux.control = "RUN"`,
+      },
+    ],
+  },
 ];

@@ -3,7 +3,10 @@
 //   e environment   t time range   f filter (repeated)   the rest belongs to the page
 import { store, useStore } from './store';
 
-export interface Place { path: string; query: URLSearchParams }
+export interface Place {
+  path: string;
+  query: URLSearchParams;
+}
 
 function here(): Place {
   return { path: location.pathname.replace(/\/+$/, '') || '/', query: new URLSearchParams(location.search) };
@@ -55,8 +58,9 @@ export function change(changes: Changes, replace = false): void {
 
 // For links: lets the browser open tabs and windows as usual.
 export function follow(event: MouseEvent): void {
-  const link = (event.currentTarget as HTMLAnchorElement);
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = event.currentTarget as HTMLAnchorElement;
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   event.preventDefault();
   go(link.pathname + link.search);
 }

@@ -8,21 +8,27 @@ import { useStore } from './store';
 import { readRange, resolve, zone, type Span } from './time';
 
 export interface Page extends Scope {
-  span: Span;                          // the window that the server will make of the range
+  span: Span; // the window that the server will make of the range
   get(name: string): string | null;
 }
 
 const started = new Map<number, number>(); // the moment of each refresh, so that all panels mean the same "now"
 
 export function usePage(): Page {
-  const place = usePlace(), turn = useStore(refresh);
+  const place = usePlace(),
+    turn = useStore(refresh);
   useStore(environmentId);
   useStore(zone);
   if (!started.has(turn)) started.set(turn, Date.now());
   const query = place.query.toString();
   return useMemo(() => {
     const range = readRange(place.query.get('t'));
-    return { range, filters: place.query.getAll('f'), span: resolve(range, started.get(turn)!), get: n => place.query.get(n) };
+    return {
+      range,
+      filters: place.query.getAll('f'),
+      span: resolve(range, started.get(turn)!),
+      get: n => place.query.get(n),
+    };
   }, [query, turn, zone.get()]);
 }
 
@@ -32,10 +38,15 @@ export function addFilter(page: Scope, filter: string): void {
 
 export const EMPTY = '__empty__';
 
-export interface Filter { op: '' | '!' | '+' | '-'; dimension: string; value: string }
+export interface Filter {
+  op: '' | '!' | '+' | '-';
+  dimension: string;
+  value: string;
+}
 export function readFilter(text: string): Filter {
   const m = /^([!+-]?)([^:]*):?([\s\S]*)$/.exec(text)!;
   return { op: m[1] as Filter['op'], dimension: m[2], value: m[3] };
 }
 export const writeFilter = (f: Filter): string => `${f.op}${f.dimension}:${f.value}`;
-export const filterOn = (dimension: string, value: string | null): string => `${dimension}:${value === null || value === '' ? EMPTY : value}`;
+export const filterOn = (dimension: string, value: string | null): string =>
+  `${dimension}:${value === null || value === '' ? EMPTY : value}`;

@@ -4,24 +4,31 @@
 // JavaScript they are JSON, which is a subset of it.
 import { askUrl, type Ask } from './ask';
 
-const literal = (v: unknown) => JSON.stringify(v).replace(/[<\u2028\u2029]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+const literal = (v: unknown) =>
+  JSON.stringify(v).replace(/[<\u2028\u2029]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
 export function curl(base: string, ask: Ask): string {
   return `curl -sS -u "$FIRSTFRAME_TOKEN_ID:$FIRSTFRAME_TOKEN_SECRET" '${base.replace(/'/g, '%27')}${askUrl(ask)}'`;
 }
 
-const SPARK = `jq -r '[.data[][1]] as $v | ($v | map(values)) as $n | if ($n | length) == 0 then "no data" else `
-  + `($n | min) as $a | ($n | max) as $b | [$v[] | if . == null then " " else `
-  + `((if $b > $a then (. - $a) / ($b - $a) else 0.5 end) * 7 | floor) as $i | "▁▂▃▄▅▆▇█"[$i:$i+1] end] | join("") end'`;
+const SPARK =
+  `jq -r '[.data[][1]] as $v | ($v | map(values)) as $n | if ($n | length) == 0 then "no data" else ` +
+  `($n | min) as $a | ($n | max) as $b | [$v[] | if . == null then " " else ` +
+  `((if $b > $a then (. - $a) / ($b - $a) else 0.5 end) * 7 | floor) as $i | "▁▂▃▄▅▆▇█"[$i:$i+1] end] | join("") end'`;
 
-export interface Pick { jq: string; label: string }
+export interface Pick {
+  jq: string;
+  label: string;
+}
 
 // The last word of a path says what the answer looks like.
 export function terminal(base: string, ask: Ask, pick?: Pick): { label: string; text: string } {
-  const line = curl(base, ask), last = ask.path.split('/').pop();
+  const line = curl(base, ask),
+    last = ask.path.split('/').pop();
   if (pick) return { label: pick.label, text: `${line} | jq '${pick.jq}'` };
   if (last === 'timeseries') return { label: 'Sparkline', text: `${line} | ${SPARK}` };
-  if (last === 'breakdown') return { label: 'Table', text: `${line} | jq -r '.data[] | [.field, .value, .views] | @tsv'` };
+  if (last === 'breakdown')
+    return { label: 'Table', text: `${line} | jq -r '.data[] | [.field, .value, .views] | @tsv'` };
   if (last === 'overall') return { label: 'Number', text: `${line} | jq .data.value` };
   return { label: 'With jq', text: `${line} | jq .data` };
 }
@@ -30,19 +37,32 @@ const METHODS: [RegExp, (m: RegExpExecArray) => string][] = [
   [/^\/data\/v1\/metrics\/comparison$/, () => 'metrics.list('],
   [/^\/data\/v1\/metrics\/([^/]+)\/overall$/, m => `metrics.getOverallValues(${literal(decodeURIComponent(m[1]))}, `],
   [/^\/data\/v1\/metrics\/([^/]+)\/timeseries$/, m => `metrics.getTimeseries(${literal(decodeURIComponent(m[1]))}, `],
-  [/^\/data\/v1\/metrics\/([^/]+)\/breakdown$/, m => `metrics.listBreakdownValues(${literal(decodeURIComponent(m[1]))}, `],
+  [
+    /^\/data\/v1\/metrics\/([^/]+)\/breakdown$/,
+    m => `metrics.listBreakdownValues(${literal(decodeURIComponent(m[1]))}, `,
+  ],
   [/^\/data\/v1\/metrics\/([^/]+)\/insights$/, m => `metrics.getInsights(${literal(decodeURIComponent(m[1]))}, `],
   [/^\/data\/v1\/dimensions\/([^/]+)$/, m => `dimensions.listValues(${literal(decodeURIComponent(m[1]))}, `],
   [/^\/data\/v1\/video-views$/, () => 'videoViews.list('],
   [/^\/data\/v1\/video-views\/([^/]+)$/, m => `videoViews.retrieve(${literal(decodeURIComponent(m[1]))}`],
   [/^\/data\/v1\/errors$/, () => 'errors.list('],
   [/^\/data\/v1\/annotations$/, () => 'annotations.list('],
-  [/^\/data\/v1\/engagement\/videos\/([^/]+)\/heatmap$/, m => `engagement.videos.heatmap(${literal(decodeURIComponent(m[1]))}, `],
-  [/^\/data\/v1\/engagement\/videos\/([^/]+)\/hotspots$/, m => `engagement.videos.hotspots(${literal(decodeURIComponent(m[1]))}, `],
-  [/^\/data\/v1\/subview-metrics\/([^/]+)\/([^/]+)\/breakdown$/,
-    m => `subviewMetrics.listBreakdownValues(${literal(m[1])}, ${literal(m[2])}, `],
-  [/^\/data\/v1\/subview-metrics\/([^/]+)\/([^/]+)\/breakdown-timeseries$/,
-    m => `subviewMetrics.getBreakdownTimeseries(${literal(m[1])}, ${literal(m[2])}, `],
+  [
+    /^\/data\/v1\/engagement\/videos\/([^/]+)\/heatmap$/,
+    m => `engagement.videos.heatmap(${literal(decodeURIComponent(m[1]))}, `,
+  ],
+  [
+    /^\/data\/v1\/engagement\/videos\/([^/]+)\/hotspots$/,
+    m => `engagement.videos.hotspots(${literal(decodeURIComponent(m[1]))}, `,
+  ],
+  [
+    /^\/data\/v1\/subview-metrics\/([^/]+)\/([^/]+)\/breakdown$/,
+    m => `subviewMetrics.listBreakdownValues(${literal(m[1])}, ${literal(m[2])}, `,
+  ],
+  [
+    /^\/data\/v1\/subview-metrics\/([^/]+)\/([^/]+)\/breakdown-timeseries$/,
+    m => `subviewMetrics.getBreakdownTimeseries(${literal(m[1])}, ${literal(m[2])}, `,
+  ],
 ];
 
 function query(ask: Ask): Record<string, string | string[] | number> {
@@ -55,14 +75,18 @@ function query(ask: Ask): Record<string, string | string[] | number> {
 }
 
 export function javascript(base: string, ask: Ask): string {
-  const parameters = Object.entries(query(ask)).map(([k, v]) => `  ${k}: ${literal(v)},\n`).join('');
+  const parameters = Object.entries(query(ask))
+    .map(([k, v]) => `  ${k}: ${literal(v)},\n`)
+    .join('');
   const object = parameters ? `{\n${parameters}}` : '';
   let call = '';
   for (const [pattern, write] of METHODS) {
     const m = pattern.exec(ask.path);
     if (m) call = `mux.data.${(write(m) + object).replace(/, $/, '')})`;
   }
-  const raw = Object.entries(query(ask)).map(([k, v]) => `  ${literal(Array.isArray(v) ? k + '[]' : k)}: ${literal(v)},\n`).join('');
+  const raw = Object.entries(query(ask))
+    .map(([k, v]) => `  ${literal(Array.isArray(v) ? k + '[]' : k)}: ${literal(v)},\n`)
+    .join('');
   call ||= `mux.get(${literal(ask.path)}${raw ? `, { query: {\n${raw}} }` : ''})`;
   return `import Mux from '@mux/mux-node';
 

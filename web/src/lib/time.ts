@@ -3,14 +3,24 @@
 import { store } from './store';
 
 export const PRESETS: readonly [text: string, label: string][] = [
-  ['60:minutes', 'Last hour'], ['6:hours', 'Last 6 hours'], ['24:hours', 'Last 24 hours'], ['3:days', 'Last 3 days'],
-  ['7:days', 'Last 7 days'], ['30:days', 'Last 30 days'], ['90:days', 'Last 90 days']];
+  ['60:minutes', 'Last hour'],
+  ['6:hours', 'Last 6 hours'],
+  ['24:hours', 'Last 24 hours'],
+  ['3:days', 'Last 3 days'],
+  ['7:days', 'Last 7 days'],
+  ['30:days', 'Last 30 days'],
+  ['90:days', 'Last 90 days'],
+];
 
-export interface Span { start: number; end: number; step: number } // Unix seconds, end exclusive
+export interface Span {
+  start: number;
+  end: number;
+  step: number;
+} // Unix seconds, end exclusive
 
 export interface Range {
-  text: string;       // as in the page's address
-  values: string[];   // as in timeframe[]
+  text: string; // as in the page's address
+  values: string[]; // as in timeframe[]
   label: string;
 }
 
@@ -61,7 +71,7 @@ function format(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const timeZone = zone.get() === 'utc' ? 'UTC' : undefined;
   const key = JSON.stringify(options) + timeZone;
   let made = formats.get(key);
-  if (!made) formats.set(key, made = new Intl.DateTimeFormat(undefined, { hourCycle: 'h23', timeZone, ...options }));
+  if (!made) formats.set(key, (made = new Intl.DateTimeFormat(undefined, { hourCycle: 'h23', timeZone, ...options })));
   return made;
 }
 

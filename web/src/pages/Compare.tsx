@@ -18,28 +18,52 @@ import { beside, stepOf, timesOf, valuesOf } from '../lib/series';
 import { differenceInterval } from '../lib/sure';
 import { previous, readRange } from '../lib/time';
 
-const COLOURS = ['--series-1', '--series-2', '--series-3', '--series-4'], LETTERS = 'ABCD', MOST = 4;
+const COLOURS = ['--series-1', '--series-2', '--series-3', '--series-4'],
+  LETTERS = 'ABCD',
+  MOST = 4;
 
-interface Set { t: string | null; f: string[] }
-const readSet = (text: string): Set => { const q = new URLSearchParams(text); return { t: q.get('t'), f: q.getAll('f') }; };
-const writeSet = (s: Set): string => new URLSearchParams([...(s.t ? [['t', s.t]] : []), ...s.f.map(f => ['f', f])]).toString().replace(/%3A/g, ':');
+interface Set {
+  t: string | null;
+  f: string[];
+}
+const readSet = (text: string): Set => {
+  const q = new URLSearchParams(text);
+  return { t: q.get('t'), f: q.getAll('f') };
+};
+const writeSet = (s: Set): string =>
+  new URLSearchParams([...(s.t ? [['t', s.t]] : []), ...s.f.map(f => ['f', f])]).toString().replace(/%3A/g, ':');
 
 type Rows = Envelope<ComparisonRow[]>;
-interface Row { label: string; metric: MetricRow; head: boolean; values: (number | null | undefined)[] }
+interface Row {
+  label: string;
+  metric: MetricRow;
+  head: boolean;
+  values: (number | null | undefined)[];
+}
 
 function rowsOf(answers: (ComparisonRow[] | undefined)[]): Row[] {
-  const shape = answers.find(a => a) ?? [], out: Row[] = [];
+  const shape = answers.find(a => a) ?? [],
+    out: Row[] = [];
   const all = answers.map(a => (a ?? []).flatMap(b => [b, ...(b.items ?? [])]));
-  shape.flatMap(b => [{ r: b, head: true }, ...(b.items ?? []).map(r => ({ r, head: false }))]).forEach(({ r, head }, i) => {
-    const m = findMetric(r.metric === 'playback_failure_score' ? 'playback_success_score' : r.metric ?? null);
-    if (m) out.push({ label: r.metric === 'playback_failure_score' ? 'Playback Success Score' : r.name, metric: m, head, values: all.map(rows => rows[i]?.value) });
-  });
+  shape
+    .flatMap(b => [{ r: b, head: true }, ...(b.items ?? []).map(r => ({ r, head: false }))])
+    .forEach(({ r, head }, i) => {
+      const m = findMetric(r.metric === 'playback_failure_score' ? 'playback_success_score' : (r.metric ?? null));
+      if (m)
+        out.push({
+          label: r.metric === 'playback_failure_score' ? 'Playback Success Score' : r.name,
+          metric: m,
+          head,
+          values: all.map(rows => rows[i]?.value),
+        });
+    });
   return out.filter(r => r.head || r.values.some(v => v !== null && v !== undefined && v !== 0));
 }
 
 // Shares of views alone: the API tells how many views stand behind them.
 function interval(row: Row, i: number, ended: (number | undefined)[]): [number, number] | null {
-  const a = row.values[0], b = row.values[i];
+  const a = row.values[0],
+    b = row.values[i];
   if (row.metric.kind !== 'PREDICATE' || typeof a !== 'number' || typeof b !== 'number') return null;
   return differenceInterval(a, ended[0] ?? 0, b, ended[i] ?? 0);
 }
@@ -48,25 +72,55 @@ const points = (v: number) => `${v > 0 ? '+' : v < 0 ? '−' : ''}${Math.abs(v *
 
 function Table({ rows, sets, ended }: { rows: Row[]; sets: Set[]; ended: (number | undefined)[] }) {
   return (
-    <div class="table-wrap"><table class="table compare">
-      <thead><tr><th scope="col">Metric</th>{sets.map((_, i) => <th scope="col" class="num"><span class="letter" style={{ '--key': `var(${COLOURS[i]})` }}>{LETTERS[i]}</span></th>)}</tr></thead>
-      <tbody>
-        {rows.map(r => (
-          <tr class={r.head ? 'head' : undefined}>
-            <th scope="row">{r.label}</th>
-            {r.values.map((v, i) => {
-              const sure = i > 0 ? interval(r, i, ended) : null, unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0;
-              return (
-                <td class="num"><span title={exact(v)}>{show(v, r.metric.unit)}</span>
-                  {i > 0 && <div class="against">{unsure ? <span class="delta" title="The interval holds zero">not sure</span> : <Delta now={v} before={r.values[0]} metric={r.metric} than="A" />}
-                    {sure && <span class="hint"> {points(sure[0])} … {points(sure[1])}</span>}</div>}
-                </td>
-              );
-            })}
+    <div class="table-wrap">
+      <table class="table compare">
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            {sets.map((_, i) => (
+              <th scope="col" class="num">
+                <span class="letter" style={{ '--key': `var(${COLOURS[i]})` }}>
+                  {LETTERS[i]}
+                </span>
+              </th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table></div>
+        </thead>
+        <tbody>
+          {rows.map(r => (
+            <tr class={r.head ? 'head' : undefined}>
+              <th scope="row">{r.label}</th>
+              {r.values.map((v, i) => {
+                const sure = i > 0 ? interval(r, i, ended) : null,
+                  unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0;
+                return (
+                  <td class="num">
+                    <span title={exact(v)}>{show(v, r.metric.unit)}</span>
+                    {i > 0 && (
+                      <div class="against">
+                        {unsure ? (
+                          <span class="delta" title="The interval holds zero">
+                            not sure
+                          </span>
+                        ) : (
+                          <Delta now={v} before={r.values[0]} metric={r.metric} than="A" />
+                        )}
+                        {sure && (
+                          <span class="hint">
+                            {' '}
+                            {points(sure[0])} … {points(sure[1])}
+                          </span>
+                        )}
+                      </div>
+                    )}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -75,15 +129,45 @@ function Overlay({ page, scopes, m }: { page: Page; scopes: Scope[]; m: MetricRo
   const padded = Array.from({ length: MOST }, (_, i) => asks[i] ?? null);
   const answers = padded.map(a => useAsk<Envelope<SeriesRow[]>>(a)).slice(0, scopes.length); // always four: the order of hooks is fixed
   return (
-    <Panel title={`${nameOf(m.id)} over time`} note="each from its own beginning" requests={asks.map((ask, i) => ({ label: LETTERS[i], ask }))}
-      tools={<select aria-label="Metric" value={m.id} onChange={e => change({ id: e.currentTarget.value }, true)}>
-        {GROUPS.map(g => <optgroup label={g.name}>{g.metrics.map(id => <option value={id}>{nameOf(id)}</option>)}</optgroup>)}</select>}>
+    <Panel
+      title={`${nameOf(m.id)} over time`}
+      note="each from its own beginning"
+      requests={asks.map((ask, i) => ({ label: LETTERS[i], ask }))}
+      tools={
+        <select aria-label="Metric" value={m.id} onChange={e => change({ id: e.currentTarget.value }, true)}>
+          {GROUPS.map(g => (
+            <optgroup label={g.name}>
+              {g.metrics.map(id => (
+                <option value={id}>{nameOf(id)}</option>
+              ))}
+            </optgroup>
+          ))}
+        </select>
+      }
+    >
       <States of={answers[0]} height="chart">
         {a => {
-          const times = timesOf(a.data), format = (v: number | null) => show(v, m.unit);
-          const lines = answers.map((x, i): Line => ({ label: LETTERS[i], colour: COLOURS[i], format, dash: i % 2 === 1,
-            values: i === 0 ? valuesOf(a.data) : beside(x.data?.data ?? [], times.length) }));
-          return <><Chart label={`${nameOf(m.id)} of ${lines.length} sets`} times={times} step={stepOf(times, page.span.step)} lines={lines} zeroBased={m.unit !== 'SCORE'} /><Legend lines={lines} /></>;
+          const times = timesOf(a.data),
+            format = (v: number | null) => show(v, m.unit);
+          const lines = answers.map((x, i): Line => ({
+            label: LETTERS[i],
+            colour: COLOURS[i],
+            format,
+            dash: i % 2 === 1,
+            values: i === 0 ? valuesOf(a.data) : beside(x.data?.data ?? [], times.length),
+          }));
+          return (
+            <>
+              <Chart
+                label={`${nameOf(m.id)} of ${lines.length} sets`}
+                times={times}
+                step={stepOf(times, page.span.step)}
+                lines={lines}
+                zeroBased={m.unit !== 'SCORE'}
+              />
+              <Legend lines={lines} />
+            </>
+          );
         }}
       </States>
     </Panel>
@@ -91,15 +175,30 @@ function Overlay({ page, scopes, m }: { page: Page; scopes: Scope[]; m: MetricRo
 }
 
 export function Compare() {
-  const page = usePage(), written = new URLSearchParams(location.search).getAll('s').slice(0, MOST).map(readSet);
-  const sets: Set[] = written.length >= 2 ? written : [{ t: previous(page.span).text, f: [] }, { t: null, f: [] }];
+  const page = usePage(),
+    written = new URLSearchParams(location.search).getAll('s').slice(0, MOST).map(readSet);
+  const sets: Set[] =
+    written.length >= 2
+      ? written
+      : [
+          { t: previous(page.span).text, f: [] },
+          { t: null, f: [] },
+        ];
   const keep = (next: Set[]) => change({ s: next.map(writeSet).map(s => s || 'f=') });
   const edit = (i: number, part: Partial<Set>) => keep(sets.map((s, k) => (k === i ? { ...s, ...part } : s)));
-  const scopes = sets.map((s): Scope => ({ range: s.t ? readRange(s.t) : page.range, filters: [...page.filters, ...s.f.filter(Boolean)] }));
+  const scopes = sets.map((s): Scope => ({
+    range: s.t ? readRange(s.t) : page.range,
+    filters: [...page.filters, ...s.f.filter(Boolean)],
+  }));
   const asks = scopes.map(comparison);
-  const answers: Answer<Rows>[] = Array.from({ length: MOST }, (_, i) => useAsk<Rows>(asks[i] ?? null)).slice(0, sets.length);
-  const rows = rowsOf(answers.map(a => a.data?.data)), ended = answers.map(a => a.data?.data.find(r => r.name === 'totals')?.ended_views);
-  const failed = answers.find(a => a.error), waiting = answers.find(a => a.data === undefined);
+  const answers: Answer<Rows>[] = Array.from({ length: MOST }, (_, i) => useAsk<Rows>(asks[i] ?? null)).slice(
+    0,
+    sets.length,
+  );
+  const rows = rowsOf(answers.map(a => a.data?.data)),
+    ended = answers.map(a => a.data?.data.find(r => r.name === 'totals')?.ended_views);
+  const failed = answers.find(a => a.error),
+    waiting = answers.find(a => a.data === undefined);
   const m = findMetric(page.get('id')) ?? metricOf('video_startup_time');
   return (
     <>
@@ -107,25 +206,83 @@ export function Compare() {
         {sets.map((s, i) => (
           <section class="set" aria-label={`Set ${LETTERS[i]}`}>
             <div class="set-head">
-              <span class="letter" style={{ '--key': `var(${COLOURS[i]})` }}>{LETTERS[i]}</span>
-              <Popover label={`Time range of ${LETTERS[i]}: ${s.t ? scopes[i].range.label : `As above: ${page.range.label}`}`} class="button quiet" button={<><Icon name="clock" /><span>{s.t ? scopes[i].range.label : `As above: ${page.range.label}`}</span></>}>
-                {close => <><Ranges page={{ ...page, range: scopes[i].range }} set={t => edit(i, { t })} close={close} />
-                  {s.t && <button type="button" class="button" onClick={() => { edit(i, { t: null }); close(); }}>As above</button>}</>}
+              <span class="letter" style={{ '--key': `var(${COLOURS[i]})` }}>
+                {LETTERS[i]}
+              </span>
+              <Popover
+                label={`Time range of ${LETTERS[i]}: ${s.t ? scopes[i].range.label : `As above: ${page.range.label}`}`}
+                class="button quiet"
+                button={
+                  <>
+                    <Icon name="clock" />
+                    <span>{s.t ? scopes[i].range.label : `As above: ${page.range.label}`}</span>
+                  </>
+                }
+              >
+                {close => (
+                  <>
+                    <Ranges page={{ ...page, range: scopes[i].range }} set={t => edit(i, { t })} close={close} />
+                    {s.t && (
+                      <button
+                        type="button"
+                        class="button"
+                        onClick={() => {
+                          edit(i, { t: null });
+                          close();
+                        }}
+                      >
+                        As above
+                      </button>
+                    )}
+                  </>
+                )}
               </Popover>
-              {sets.length > 2 && <button type="button" class="button quiet" aria-label={`Remove set ${LETTERS[i]}`} onClick={() => keep(sets.filter((_, k) => k !== i))}><Icon name="close" /></button>}
+              {sets.length > 2 && (
+                <button
+                  type="button"
+                  class="button quiet"
+                  aria-label={`Remove set ${LETTERS[i]}`}
+                  onClick={() => keep(sets.filter((_, k) => k !== i))}
+                >
+                  <Icon name="close" />
+                </button>
+              )}
             </div>
-            <div class="set-filters"><Chips filters={s.f.filter(Boolean)} set={f => edit(i, { f })} /><AddFilter page={{ ...page, range: scopes[i].range }} filters={s.f.filter(Boolean)} set={f => edit(i, { f })} /></div>
+            <div class="set-filters">
+              <Chips filters={s.f.filter(Boolean)} set={f => edit(i, { f })} />
+              <AddFilter
+                page={{ ...page, range: scopes[i].range }}
+                filters={s.f.filter(Boolean)}
+                set={f => edit(i, { f })}
+              />
+            </div>
             <p class="note">{ended[i] === undefined ? '…' : `${count(ended[i])} views ended`}</p>
           </section>
         ))}
-        {sets.length < MOST && <button type="button" class="button add-set" onClick={() => keep([...sets, { t: null, f: [] }])}><Icon name="plus" /> Another set</button>}
+        {sets.length < MOST && (
+          <button type="button" class="button add-set" onClick={() => keep([...sets, { t: null, f: [] }])}>
+            <Icon name="plus" /> Another set
+          </button>
+        )}
       </div>
       <Overlay page={page} scopes={scopes} m={m} />
-      <Panel title="Side by side" note="differences against A" requests={asks.map((ask, i) => ({ label: LETTERS[i], ask }))}
-        csv={() => csv(['metric', 'name', ...sets.map((_, i) => LETTERS[i])], rows.map(r => [r.metric.id, r.label, ...r.values]))}>
+      <Panel
+        title="Side by side"
+        note="differences against A"
+        requests={asks.map((ask, i) => ({ label: LETTERS[i], ask }))}
+        csv={() =>
+          csv(
+            ['metric', 'name', ...sets.map((_, i) => LETTERS[i])],
+            rows.map(r => [r.metric.id, r.label, ...r.values]),
+          )
+        }
+      >
         <States of={failed ?? waiting ?? answers[0]}>{() => <Table rows={rows} sets={sets} ended={ended} />}</States>
-        <p class="footnote">For shares of views the range behind the difference is the 95 % interval in percentage points, by Newcombe's hybrid score method (1998, method 10)
-          from the number of views that ended. “Not sure” means that it holds zero. Medians, scores and rates are shown without an interval: the API does not tell how they scatter.</p>
+        <p class="footnote">
+          For shares of views the range behind the difference is the 95 % interval in percentage points, by Newcombe's
+          hybrid score method (1998, method 10) from the number of views that ended. “Not sure” means that it holds
+          zero. Medians, scores and rates are shown without an interval: the API does not tell how they scatter.
+        </p>
       </Panel>
     </>
   );

@@ -14,19 +14,28 @@ import { hrefHere, hrefTo } from '../lib/route';
 import { filterOn, usePage } from '../lib/scope';
 import { momentSeconds } from '../lib/time';
 
-interface Category { severity?: string | null; business_exception?: boolean | null }
+interface Category {
+  severity?: string | null;
+  business_exception?: boolean | null;
+}
 
 // What an error's code means, decided here; the server rewrites past views in the background.
 function Categorise({ row, close }: { row: ErrorRow & Category; close: () => void }) {
-  const [wrong, say] = useState(''), [busy, work] = useState(false);
+  const [wrong, say] = useState(''),
+    [busy, work] = useState(false);
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement), text = (name: string) => String(form.get(name) ?? '').trim() || null;
+    const form = new FormData(event.currentTarget as HTMLFormElement),
+      text = (name: string) => String(form.get(name) ?? '').trim() || null;
     const business = text('business');
     work(true);
     try {
-      await send('PATCH', `/data/v1/errors/${encodeURIComponent(String(row.id))}`,
-        { severity: text('severity'), business_exception: business === null ? null : business === 'true', description: text('description'), notes: text('notes') });
+      await send('PATCH', `/data/v1/errors/${encodeURIComponent(String(row.id))}`, {
+        severity: text('severity'),
+        business_exception: business === null ? null : business === 'true',
+        description: text('description'),
+        notes: text('notes'),
+      });
       close();
       forget();
     } catch (error) {
@@ -36,15 +45,56 @@ function Categorise({ row, close }: { row: ErrorRow & Category; close: () => voi
   };
   return (
     <Dialog title="What this error means" close={close}>
-      <p><strong><bdi>{row.player_error_code}</bdi></strong> <bdi>{(row.message ?? '').slice(0, 300)}</bdi></p>
+      <p>
+        <strong>
+          <bdi>{row.player_error_code}</bdi>
+        </strong>{' '}
+        <bdi>{(row.message ?? '').slice(0, 300)}</bdi>
+      </p>
       <form class="categorise" onSubmit={e => void save(e)}>
-        <label class="field">Severity<select name="severity" defaultValue={row.severity ?? ''}><option value="">as the player sent it</option><option value="fatal">fatal: playback failed</option><option value="warning">warning: playback went on</option></select></label>
-        <label class="field">Business exception, such as a missing subscription<select name="business" defaultValue={row.business_exception === null || row.business_exception === undefined ? '' : String(row.business_exception)}><option value="">as the player sent it</option><option value="true">yes: counts as no failure</option><option value="false">no</option></select></label>
-        <label class="field">Description<input name="description" maxLength={1000} defaultValue={row.description ?? ''} /></label>
-        <label class="field">Notes<textarea name="notes" rows={3} maxLength={1000} defaultValue={row.notes ?? ''} /></label>
+        <label class="field">
+          Severity
+          <select name="severity" defaultValue={row.severity ?? ''}>
+            <option value="">as the player sent it</option>
+            <option value="fatal">fatal: playback failed</option>
+            <option value="warning">warning: playback went on</option>
+          </select>
+        </label>
+        <label class="field">
+          Business exception, such as a missing subscription
+          <select
+            name="business"
+            defaultValue={
+              row.business_exception === null || row.business_exception === undefined
+                ? ''
+                : String(row.business_exception)
+            }
+          >
+            <option value="">as the player sent it</option>
+            <option value="true">yes: counts as no failure</option>
+            <option value="false">no</option>
+          </select>
+        </label>
+        <label class="field">
+          Description
+          <input name="description" maxLength={1000} defaultValue={row.description ?? ''} />
+        </label>
+        <label class="field">
+          Notes
+          <textarea name="notes" rows={3} maxLength={1000} defaultValue={row.notes ?? ''} />
+        </label>
         <p class="note">This holds for every error with this code. Past views are rewritten in the background.</p>
-        <p class="wrong" role="alert">{wrong}</p>
-        <div class="form-row"><button type="submit" class="button primary" disabled={busy}>Save</button><button type="button" class="button" onClick={close}>Leave as it is</button></div>
+        <p class="wrong" role="alert">
+          {wrong}
+        </p>
+        <div class="form-row">
+          <button type="submit" class="button primary" disabled={busy}>
+            Save
+          </button>
+          <button type="button" class="button" onClick={close}>
+            Leave as it is
+          </button>
+        </div>
       </form>
     </Dialog>
   );
@@ -52,36 +102,129 @@ function Categorise({ row, close }: { row: ErrorRow & Category; close: () => voi
 
 export function Errors() {
   const [chosen, choose] = useState<(ErrorRow & Category) | null>(null);
-  const write = person.get()?.environments.find(e => e.id === environmentId.get())?.permissions.includes('data:write') ?? false;
-  const page = usePage(), ask = errors(page), answer = useAsk<Envelope<(ErrorRow & Category)[]>>(ask), rows = answer.data?.data;
+  const write =
+    person
+      .get()
+      ?.environments.find(e => e.id === environmentId.get())
+      ?.permissions.includes('data:write') ?? false;
+  const page = usePage(),
+    ask = errors(page),
+    answer = useAsk<Envelope<(ErrorRow & Category)[]>>(ask),
+    rows = answer.data?.data;
   return (
     <>
       <div class="grid two">
-        <MetricChart page={page} metric={metric('playback_failure_percentage')} title="Playback failures" note="share of views" before />
-        <MetricChart page={page} metric={metric('video_startup_failure_percentage')} title="Failures before the first frame" note="share of views" before />
+        <MetricChart
+          page={page}
+          metric={metric('playback_failure_percentage')}
+          title="Playback failures"
+          note="share of views"
+          before
+        />
+        <MetricChart
+          page={page}
+          metric={metric('video_startup_failure_percentage')}
+          title="Failures before the first frame"
+          note="share of views"
+          before
+        />
       </div>
-      <Panel title="Errors by code and message" requests={[{ label: 'Errors', ask }]}
-        csv={rows && (() => csv(['id', 'code', 'message', 'description', 'notes', 'views', 'percent_of_views', 'last_seen'],
-          rows.map(r => [r.id, r.player_error_code, r.message, r.description, r.notes, r.count, r.percentage, r.last_seen])))}>
+      <Panel
+        title="Errors by code and message"
+        requests={[{ label: 'Errors', ask }]}
+        csv={
+          rows &&
+          (() =>
+            csv(
+              ['id', 'code', 'message', 'description', 'notes', 'views', 'percent_of_views', 'last_seen'],
+              rows.map(r => [
+                r.id,
+                r.player_error_code,
+                r.message,
+                r.description,
+                r.notes,
+                r.count,
+                r.percentage,
+                r.last_seen,
+              ]),
+            ))
+        }
+      >
         <States of={answer} empty={a => a.data.length === 0} emptyText="No view with an error in this time range.">
           {a => {
             const most = Math.max(...a.data.map(r => r.percentage), 0);
             return (
-              <div class="table-wrap"><table class="table">
-                <thead><tr><th scope="col">Code</th><th scope="col">Message</th><th scope="col" class="num">Views</th><th scope="col" class="num">Share</th><th scope="col" class="wide"><span class="sr">Bar</span></th><th scope="col">Last seen</th><th scope="col"><span class="sr">Views with it</span></th></tr></thead>
-                <tbody>
-                  {a.data.map(r => (
-                    <tr key={r.id}>
-                      <td><Link class="row-link" title="Filter by this code" href={hrefHere({ f: [...new Set([...page.filters, filterOn('player_error_code', r.player_error_code)])] })}><bdi>{r.player_error_code ?? '(none)'}</bdi></Link></td>
-                      <td class="message"><bdi title={r.message?.slice(0, 1000)}>{r.message ?? NONE}</bdi>{r.severity && <span class="tag">{r.severity}</span>}{r.business_exception === true && <span class="tag">business exception</span>}{r.description && <p class="note"><bdi>{r.description}</bdi></p>}{r.notes && <p class="note"><bdi>{r.notes}</bdi></p>}</td>
-                      <td class="num">{count(r.count)}</td><td class="num">{percent(r.percentage / 100)}</td>
-                      <td class="wide"><svg class="bar bad" aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 100 8"><rect width={most ? (100 * r.percentage) / most : 0} height="8" /></svg></td>
-                      <td class="when">{momentSeconds(Date.parse(r.last_seen))}</td>
-                      <td class="when"><Link href={hrefTo('/views', { error: String(r.id) })}>views</Link>{write && r.player_error_code !== null && <button type="button" class="button quiet" onClick={() => choose(r)}>Categorise</button>}</td>
+              <div class="table-wrap">
+                <table class="table">
+                  <thead>
+                    <tr>
+                      <th scope="col">Code</th>
+                      <th scope="col">Message</th>
+                      <th scope="col" class="num">
+                        Views
+                      </th>
+                      <th scope="col" class="num">
+                        Share
+                      </th>
+                      <th scope="col" class="wide">
+                        <span class="sr">Bar</span>
+                      </th>
+                      <th scope="col">Last seen</th>
+                      <th scope="col">
+                        <span class="sr">Views with it</span>
+                      </th>
                     </tr>
-                  ))}
-                </tbody>
-              </table></div>
+                  </thead>
+                  <tbody>
+                    {a.data.map(r => (
+                      <tr key={r.id}>
+                        <td>
+                          <Link
+                            class="row-link"
+                            title="Filter by this code"
+                            href={hrefHere({
+                              f: [...new Set([...page.filters, filterOn('player_error_code', r.player_error_code)])],
+                            })}
+                          >
+                            <bdi>{r.player_error_code ?? '(none)'}</bdi>
+                          </Link>
+                        </td>
+                        <td class="message">
+                          <bdi title={r.message?.slice(0, 1000)}>{r.message ?? NONE}</bdi>
+                          {r.severity && <span class="tag">{r.severity}</span>}
+                          {r.business_exception === true && <span class="tag">business exception</span>}
+                          {r.description && (
+                            <p class="note">
+                              <bdi>{r.description}</bdi>
+                            </p>
+                          )}
+                          {r.notes && (
+                            <p class="note">
+                              <bdi>{r.notes}</bdi>
+                            </p>
+                          )}
+                        </td>
+                        <td class="num">{count(r.count)}</td>
+                        <td class="num">{percent(r.percentage / 100)}</td>
+                        <td class="wide">
+                          <svg class="bar bad" aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 100 8">
+                            <rect width={most ? (100 * r.percentage) / most : 0} height="8" />
+                          </svg>
+                        </td>
+                        <td class="when">{momentSeconds(Date.parse(r.last_seen))}</td>
+                        <td class="when">
+                          <Link href={hrefTo('/views', { error: String(r.id) })}>views</Link>
+                          {write && r.player_error_code !== null && (
+                            <button type="button" class="button quiet" onClick={() => choose(r)}>
+                              Categorise
+                            </button>
+                          )}
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
             );
           }}
         </States>

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `firstframe serve` and its command line promise around the beacons: reserved paths, limits, files, TLS, the end,
+// the installed layout.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import tls from 'node:tls';
+import { BUILD, PROGRAM, Server, firstframe, until } from '../lib/server.mjs';
+
+const beacon = (key, view, number = 1) =>
+  JSON.stringify([{ e: 'viewstart', ake: key, xid: view, xsqno: number, uti: Date.now() }]);
+
+async function metric(server, name) {
+  const text = await (await fetch(server.url + '/metrics')).text();
+  const line = text.split('\n').find(one => one.startsWith(name + ' '));
+  return line && Number(line.slice(name.length));
+}
+
+test('the command line: help, version, mistakes', () => {
+  for (const command of ['init', 'serve', 'simulate', 'spark', 'user', 'token', 'environment', 'audit', 'version']) {
+    const help = firstframe([command, '--help']);
+    assert.match(help, new RegExp(`^firstframe ${command}: .+\n\nusage: firstframe ${command}`));
+  }
+  assert.match(firstframe(['version']), /^firstframe \d+\.\d+\.\d+\n$/);
+  assert.match(JSON.parse(firstframe(['version', '--json'])).version, /^\d+\.\d+\.\d+$/);
+  for (const wrong of [['version', 'more'], ['nonsense'], [], ['serve'], ['serve', '--data', '/tmp', '--loops', 'x'],
+    ['environment', 'list', 'a', 'b', '--data', '/tmp']]) {
+    const ended = spawnSync(PROGRAM, wrong, { encoding: 'utf8' });
+    assert.equal(ended.status, 2, wrong.join(' '));
+    assert.notEqual(ended.stderr, '', wrong.join(' '));
+  }
+});
+
+test('an environment\'s settings on the command line', async t => {
+  const server = new Server();
+  t.after(() => server.remove());
+  const environment = ['environment', '--data', server.data, '--json'];
+  const of = list => JSON.parse(list).find(one => one.id === server.environment_id);
+  let now = of(firstframe([...environment, 'list']));
+  assert.deepEqual([now.addresses, now.honour_dnt, now.strip_query, now.disabled, now.views_per_minute_max, now.events_per_second_max],
+    ['truncated', false, false, false, 0, 0]);
+  firstframe([...environment, 'update', server.environment_id, '--addresses', 'none', '--honour-dnt', 'yes', '--strip-query', 'yes',
+    '--disabled', 'yes', '--views-per-minute-max', '7', '--events-per-second-max', '8', '--allow-backfill']);
+  now = of(firstframe([...environment, 'list']));
+  assert.deepEqual([now.addresses, now.honour_dnt, now.strip_query, now.disabled, now.views_per_minute_max, now.events_per_second_max,
+    now.allow_backfill], ['none', true, true, true, 7, 8, true]);
+  firstframe([...environment, 'update', server.environment_id, '--disabled', 'no', '--deny-backfill']);
+  now = of(firstframe([...environment, 'list']));
+  assert.deepEqual([now.addresses, now.honour_dnt, now.disabled, now.allow_backfill], ['none', true, false, false]);
+  const wrong = spawnSync(PROGRAM, [...environment, 'update', server.environment_id, '--honour-dnt', 'perhaps'], { encoding: 'utf8' });
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /--honour-dnt: expected yes or no/);
+});
+
+test('reserved paths answer 404 inside, whatever the method; other POSTs are beacons, other GETs the dashboard', async t => {
+  const server = await new Server({ serve: ['--address-requests-per-second-max', '5'] }).start();
+  t.after(() => server.remove());
+  for (const route of ['/api/x', '/data/v1/x', '/system/x', '/video/x', '/sdk', '/sdk/x.js', '/cmcd', '/cmcd/x', '/healthz/x', '/metrics/x'])
+    for (const method of ['GET', 'POST', 'PUT']) {
+      const answer = await fetch(server.url + route, { method });
+      assert.equal(answer.status, 404, `${method} ${route}`);
+    }
+  for (const route of ['/healthz', '/readyz', '/sdk/mux.js']) {
+    assert.equal((await fetch(server.url + route)).status, 200, route);
+    assert.equal((await fetch(server.url + route, { method: 'POST', body: 'x' })).status, 404, route);
+  }
+  assert.match(await (await fetch(server.url + '/views/some-page')).text(), /<!doctype html>/i);
+
+  // Far more than five in any second, from one address: all answered 200, the rest dropped and counted.
+  const before = await metric(server, 'firstframe_beacons_dropped_total{reason="address_rate"}') ?? 0;
+  const headers = { 'x-forwarded-for': '198.51.100.7' };
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, i) =>
+    fetch(server.url + '/', { method: 'POST', headers, body: beacon(server.env_key, 'rate-' + i) })));
+  assert.deepEqual([...new Set(answers.map(one => one.status))], [200]);
+  assert.ok(await metric(server, 'firstframe_beacons_dropped_total{reason="address_rate"}') > before);
+});
+
+// The server under a limit of open files, and how many connections it may have.
+async function limited(server, soft, hard, args = []) {
+  const child = spawn('bash', ['-c', `ulimit -Hn ${hard} && ulimit -Sn ${soft} && exec "$0" "$@"`, PROGRAM, 'serve', '--data', server.data,
+    '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  server.log = '';
+  child.stdout.on('data', chunk => { out += chunk; });
+  child.stderr.on('data', chunk => { server.log += chunk; });
+  const exited = new Promise(resolve => child.once('exit', resolve));
+  await until('the server to listen', () => /listening on (\S+)/.exec(out));
+  server.url = /listening on (\S+)/.exec(out)[1];
+  return { child, stop: () => { child.kill('SIGTERM'); return exited; } };
+}
+
+test('the limit of open files is raised, and never all of them are connections', async t => {
+  const server = new Server();
+  t.after(() => server.remove());
+  let run = await limited(server, 256, 4096);
+  assert.equal(await metric(server, 'firstframe_files_max'), 4096);
+  assert.match(server.log, /files_few files=4096 connections_max=3712/);
+  assert.equal(await run.stop(), 0);
+
+  run = await limited(server, 600, 600);
+  const { port } = new URL(server.url);
+  const sockets = Array.from({ length: 900 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+  await until('connections to be refused', () => sockets.filter(one => one.closed || one.readableEnded || one.destroyed).length >= 500);
+  sockets.slice(0, 450).forEach(one => one.destroy());
+  // Room for some again; the journal and the store had their files all the time.
+  const answer = await until('an answer', () => fetch(server.url + '/', { method: 'POST', body: beacon(server.env_key, 'crowd') }));
+  assert.equal(answer.status, 200);
+  sockets.forEach(one => one.destroy());
+  const views = await until('the metrics', () => metric(server, 'firstframe_files_open'));
+  assert.ok(views > 0 && views < 600);
+  assert.equal(await metric(server, 'firstframe_journal_failures_total'), 0);
+  assert.doesNotMatch(server.log, /http_accept_failed/);
+  assert.equal(await run.stop(), 0);
+});
+
+test('SIGHUP reads the certificate again, and a bad one changes nothing', async t => {
+  const server = new Server();
+  t.after(() => server.remove());
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-tls-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const cert = path.join(dir, 'cert.pem'), key = path.join(dir, 'key.pem');
+  const make = name => execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert,
+    '-days', '2', '-subj', `/CN=${name}`], { stdio: 'ignore' });
+  make('first');
+  const run = await limited(server, 1024, 4096, ['--tls-cert', cert, '--tls-key', key]);
+  assert.match(server.url, /^https:/);
+  const { port } = new URL(server.url);
+  const name = () => new Promise((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().subject.CN);
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+  assert.equal(await name(), 'first');
+  make('second');
+  run.child.kill('SIGHUP');
+  await until('the new certificate', async () => await name() === 'second');
+  fs.writeFileSync(cert, 'not a certificate');
+  run.child.kill('SIGHUP');
+  await until('the refusal', () => /tls_reload_failed/.test(server.log));
+  assert.equal(await name(), 'second');
+  assert.equal(await run.stop(), 0);
+});
+
+test('SIGTERM ends a server that still waits for its store', async t => {
+  const server = new Server();
+  t.after(() => server.remove());
+  const child = spawn(PROGRAM, ['serve', '--data', server.data, '--listen', '127.0.0.1:0', '--store', 'http://127.0.0.1:9'],
+    { stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '', code = null;
+  child.stderr.on('data', chunk => { log += chunk; });
+  child.once('exit', status => { code = status; });
+  await until('the start', () => /replayed/.test(log));
+  child.kill('SIGTERM');
+  await until('the end', () => code !== null, { seconds: 40 });
+  assert.equal(code, 0);
+});
+
+test('installed elsewhere, the program finds its engine, library and share directory', async t => {
+  const prefix = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-installed-'));
+  t.after(() => fs.rmSync(prefix, { recursive: true }));
+  execFileSync('cmake', ['--install', BUILD, '--prefix', prefix]);
+  assert.deepEqual(fs.readdirSync(path.join(prefix, 'bin')), ['firstframe']);
+  const server = new Server();
+  t.after(() => server.remove());
+  const program = path.join(prefix, 'bin/firstframe');
+  const child = spawn(program, ['serve', '--data', server.data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '', log = '';
+  child.stdout.on('data', chunk => { out += chunk; });
+  child.stderr.on('data', chunk => { log += chunk; });
+  const exited = new Promise(resolve => child.once('exit', resolve));
+  const url = (await until('the server to listen', () => /listening on (\S+)/.exec(out)))[1];
+  const ready = await until('the store', async () => {
+    const state = await (await fetch(url + '/readyz')).json();
+    return state.store.state === 'ready' && state;
+  });
+  assert.equal(ready.store.embedded, true);
+  const engine = fs.readdirSync('/proc').filter(one => /^\d+$/.test(one)).map(one => {
+    try { return fs.readlinkSync(`/proc/${one}/exe`); } catch { return ''; }
+  }).find(one => one.startsWith(prefix) && one.endsWith('firstframe-engine'));
+  assert.ok(engine, 'the installed engine runs');
+  assert.match(await (await fetch(url + '/')).text(), /<!doctype html>/i);
+  assert.equal((await fetch(url + '/sdk/mux.js')).status, 200);
+  assert.doesNotMatch(log, /missing|unreadable/);
+  child.kill('SIGTERM');
+  assert.equal(await exited, 0);
+});
