@@ -307,7 +307,7 @@ test('an error is given a meaning', async () => {
   await d.page.selectOption('dialog select[name=severity]', 'warning');
   await d.page.fill('dialog textarea[name=notes]', HOSTILE[0]);
   assert.deepEqual(await d.axe(), []);
-  await d.page.getByRole('button', { name: 'Save' }).click();
+  await d.page.getByRole('button', { name: 'Save', exact: true }).click();
   await d.page.waitForSelector('dialog', { state: 'detached' });
   const after = (await d.server.json(`/data/v1/errors?${d.timeframe()}`)).data.find(e => e.id === error.id);
   assert.deepEqual([after.severity, after.notes], ['warning', HOSTILE[0]]);

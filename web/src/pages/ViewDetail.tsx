@@ -363,13 +363,24 @@ function Facts({ view }: { view: Detail }) {
   );
 }
 
+// An address that somebody cut in the middle of an escape is an unknown view, no broken page.
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export function ViewDetail() {
-  const id = decodeURIComponent(usePlace().path.slice('/views/'.length));
+  const id = decoded(usePlace().path.slice('/views/'.length));
   useStore(zone);
   const ask = viewDetail(id),
     answer = useAsk<Envelope<Detail>>(ask),
     view = answer.data?.data;
-  const link = `${person.get()?.public_url || location.origin}/views/${encodeURIComponent(id)}?e=${encodeURIComponent(new URLSearchParams(location.search).get('e') ?? str(view?.environment_id))}`;
+  const environment = usePlace().query.get('e') ?? str(view?.environment_id);
+  const base = person.get()?.public_url || location.origin;
+  const link = `${base}/views/${encodeURIComponent(id)}?e=${encodeURIComponent(environment)}`;
   if (!view)
     return (
       <Panel title="View">
