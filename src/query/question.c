@@ -10,6 +10,7 @@
 #include "store/result.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024 };
@@ -187,6 +188,14 @@ void dimension_text_sql(struct buf *sql, const struct dimension *d, const char *
 
 /* -- segments: scores and ranks (resolutions 89, 90) -------------------------------------------------------------------- */
 
+/* Twelve digits: parallel sums differ in the last ones from run to run, and ties have to stay ties. */
+static double steady(double v)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.12g", v);
+    return strtod(text, NULL);
+}
+
 static double segment_score(const struct question *question, const struct answer *overall, const struct answer *segment)
 {
     const struct metric *m = question->metric;
@@ -195,7 +204,7 @@ static double segment_score(const struct question *question, const struct answer
     if (question->measure == MEASURE_SUM) return lower ? -segment->value : 0;
     if (!overall->has_value) return 0;
     double difference = lower ? overall->value - segment->value : segment->value - overall->value;
-    return difference * (double)segment->views;
+    return steady(difference * (double)segment->views);
 }
 
 /* Text ascending by bytes, null last. */
