@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a person does with their own account: password, sessions, one-time codes; the way back in for somebody who forgot
- * the password; and the set-up of a fresh server. */
+ * What a person does with their own account: password, sessions, one-time codes; the way back in for somebody who
+ * forgot the password; and the set-up of a fresh server. */
 #include "accounts/people.h"
 
 #include "api/admin.h"
@@ -39,7 +39,7 @@ void api_password_change(struct api_call *c)
     finish(c, accounts_password_change(c->accounts, &who, now, fresh, c->principal.session_id));
 }
 
-/* -- sessions ------------------------------------------------------------------------------------------------------ */
+/* -- sessions -- */
 
 void api_sessions_list(struct api_call *c)
 {
@@ -86,7 +86,7 @@ void api_sessions_end(struct api_call *c)
     finish(c, accounts_sessions_revoke(c->accounts, &who, c->principal.person_id, c->principal.session_id));
 }
 
-/* -- one-time codes ------------------------------------------------------------------------------------------------ */
+/* -- one-time codes -- */
 
 void api_totp_new(struct api_call *c)
 {
@@ -100,8 +100,8 @@ void api_totp_new(struct api_call *c)
         if (plain) buf_addc(&name, *p);
         else buf_addf(&name, "%%%02X", (unsigned)(unsigned char)*p);
     }
-    (void)snprintf(uri, sizeof uri, "otpauth://totp/Firstframe:%s?secret=%s&issuer=Firstframe", name.ptr ? name.ptr : "",
-                   secret);
+    (void)snprintf(uri, sizeof uri, "otpauth://totp/Firstframe:%s?secret=%s&issuer=Firstframe",
+                   name.ptr ? name.ptr : "", secret);
     buf_free(&name);
     c->status = 201;
     jw_object(&c->json);
@@ -131,7 +131,7 @@ void api_totp_disable(struct api_call *c)
     finish(c, accounts_totp_disable(c->accounts, &who, c->principal.person_id));
 }
 
-/* -- a forgotten password ------------------------------------------------------------------------------------------ */
+/* -- a forgotten password -- */
 
 /* The answer is the same, and as quick, for known and unknown addresses: everything happens on the mail's thread. */
 void api_reset_begin(struct api_call *c)
@@ -167,7 +167,7 @@ void api_reset_finish(struct api_call *c)
     finish(c, accounts_reset_finish(c->accounts, span_of(address), token, password));
 }
 
-/* -- a fresh server ------------------------------------------------------------------------------------------------ */
+/* -- a fresh server -- */
 
 void api_setup_show(struct api_call *c)
 {
@@ -202,9 +202,8 @@ void api_setup_create(struct api_call *c)
         api_fail_accounts(c, ACCOUNTS_ALREADY_EXISTS);
         return;
     }
-    if (!admin_body(c, &b) || !admin_text(c, &b, "code", true, &code) ||
-        !admin_text(c, &b, "email", true, &in.email) || !admin_text(c, &b, "password", true, &in.password) ||
-        !admin_text(c, &b, "name", false, &in.person_name) ||
+    if (!admin_body(c, &b) || !admin_text(c, &b, "code", true, &code) || !admin_text(c, &b, "email", true, &in.email) ||
+        !admin_text(c, &b, "password", true, &in.password) || !admin_text(c, &b, "name", false, &in.person_name) ||
         !admin_text(c, &b, "organization", false, &in.organization) ||
         !admin_text(c, &b, "environment", false, &in.environment))
         return;

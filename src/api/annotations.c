@@ -158,7 +158,8 @@ static bool read_body(struct api_call *c, struct annotation_body *b)
 }
 
 /* A limited token writes for its own sub property, whether it says so or not. */
-static bool body_in_scope(struct api_call *c, const struct annotation_scope *scope, struct annotation_body *b, bool fresh)
+static bool body_in_scope(struct api_call *c, const struct annotation_scope *scope, struct annotation_body *b,
+                          bool fresh)
 {
     if (!scope->limited) return true;
     bool own = b->change.sub_property_id == NULL || span_eq(b->sub_property_id, scope->sub_property_id);
@@ -196,8 +197,7 @@ void api_annotation_create(struct api_call *c)
 
 static bool load(struct api_call *c, const struct annotation_scope *scope, struct annotation *out)
 {
-    enum accounts_error e =
-        accounts_annotation_get(c->accounts, span_of(c->environment_id), c->arguments[0], out);
+    enum accounts_error e = accounts_annotation_get(c->accounts, span_of(c->environment_id), c->arguments[0], out);
     if (e == ACCOUNTS_OK && !in_scope(scope, out)) e = ACCOUNTS_NOT_FOUND;
     if (e == ACCOUNTS_NOT_FOUND) api_fail(c, 404, "There is no such annotation.");
     else if (e != ACCOUNTS_OK) api_fail_accounts(c, e);
@@ -218,8 +218,8 @@ void api_annotation_change(struct api_call *c)
     struct annotation_scope scope = scope_of(c);
     if (!load(c, &scope, &n) || !read_body(c, &b) || !body_in_scope(c, &scope, &b, false)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e = accounts_annotation_change(c->accounts, &who, span_of(c->environment_id),
-                                                       c->arguments[0], &b.change, &n);
+    enum accounts_error e =
+        accounts_annotation_change(c->accounts, &who, span_of(c->environment_id), c->arguments[0], &b.change, &n);
     if (e == ACCOUNTS_OK) answer_one(c, &n);
     else api_fail_accounts(c, e);
 }
@@ -230,8 +230,7 @@ void api_annotation_remove(struct api_call *c)
     struct annotation_scope scope = scope_of(c);
     if (!load(c, &scope, &n)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_annotation_remove(c->accounts, &who, span_of(c->environment_id), c->arguments[0]);
+    enum accounts_error e = accounts_annotation_remove(c->accounts, &who, span_of(c->environment_id), c->arguments[0]);
     if (e == ACCOUNTS_OK) c->status = 204;
     else api_fail_accounts(c, e);
 }

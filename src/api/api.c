@@ -35,8 +35,8 @@ struct api_job {
     struct http_ticket ticket;
 };
 
-static const char *const api_segments[] = {"data",     "system",  "api",  "video", "counts", "v1",
-                                           "sessions", "session", "docs", "openapi.json"};
+static const char *const api_segments[] = {"data", "system",   "api",     "video", "counts",
+                                           "v1",   "sessions", "session", "docs",  "openapi.json"};
 
 bool api_owns(struct span path)
 {
@@ -95,9 +95,12 @@ static void call_answer(struct api_job *job)
     bool body = c->status != 204 && c->status != 304;
     size_t len = 0;
     char *text = body ? buf_take(&c->body, &len) : NULL;
-    struct http_reply reply = {.status = c->status, .headers = headers, .header_count = n,
+    struct http_reply reply = {.status = c->status,
+                               .headers = headers,
+                               .header_count = n,
                                .content_type = body ? content_type(c) : NULL,
-                               .body = {text, len}, .body_owned = text};
+                               .body = {text, len},
+                               .body_owned = text};
     buf_free(&c->body);
     json_parser_free(c->parser);
     struct http_ticket ticket = job->ticket;
@@ -198,9 +201,15 @@ static struct api_job *job_new(struct api *a, struct http_request *r)
 {
     struct api_job *job = arena_alloc(r->arena, sizeof *job);
     if (job == NULL) return NULL;
-    *job = (struct api_job){.call = {.api = a, .accounts = a->options.accounts, .store = a->options.store,
-                                     .collector = a->options.collector, .public_url = a->public_url,
-                                     .data_dir = a->data_dir, .request = r, .arena = r->arena, .status = 200}};
+    *job = (struct api_job){.call = {.api = a,
+                                     .accounts = a->options.accounts,
+                                     .store = a->options.store,
+                                     .collector = a->options.collector,
+                                     .public_url = a->public_url,
+                                     .data_dir = a->data_dir,
+                                     .request = r,
+                                     .arena = r->arena,
+                                     .status = 200}};
     buf_init(&job->call.body, ANSWER_BYTES_MAX);
     jw_init(&job->call.json, &job->call.body);
     return job;
@@ -217,7 +226,8 @@ static void preflight_answer(struct api *a, struct http_request *r)
         {SPAN("Access-Control-Max-Age"), SPAN("600")},
         {SPAN("Vary"), SPAN("Origin")},
     };
-    http_reply(r, &(struct http_reply){.status = 204, .headers = headers, .header_count = allowed ? COUNT(headers) : 0});
+    http_reply(r,
+               &(struct http_reply){.status = 204, .headers = headers, .header_count = allowed ? COUNT(headers) : 0});
 }
 
 /* Answers a call that failed on the loop thread. */

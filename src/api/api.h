@@ -22,10 +22,10 @@ struct api_options {
     struct accounts *accounts;
     struct store *store;
     struct collector *collector;
-    unsigned query_threads; /* 1..64 */
-    const char *public_url; /* without a slash at its end; copied */
-    const char *data_dir;   /* copied */
-    unsigned rate_limit;    /* requests a second for each token; 0: no limit */
+    unsigned query_threads;           /* 1..64 */
+    const char *public_url;           /* without a slash at its end; copied */
+    const char *data_dir;             /* copied */
+    unsigned rate_limit;              /* requests a second for each token; 0: no limit */
     const char *smtp_url, *smtp_from; /* NULL: no mail is sent; copied */
 };
 struct api *api_new(const struct api_options *options) MUST_USE;
@@ -57,7 +57,7 @@ struct api_call {
     struct span arguments[API_ARGUMENTS_MAX]; /* of the path pattern, in order, decoded */
     int64_t now_ms;                           /* one reading of the clock for the whole call */
     /* The answer. A handler writes a body through `json` and may set the status; api_fail replaces both. */
-    int status; /* 200 unless changed; 204 sends no body */
+    int status;               /* 200 unless changed; 204 sends no body */
     const char *content_type; /* NULL: JSON. A constant */
     struct buf body;
     struct jw json; /* writes into body */
@@ -96,7 +96,8 @@ struct api_params api_params(struct api_call *c, const char *name);
 struct span api_param(struct api_call *c, const char *name);
 /* limit and page by the common rules (absent or < 1: default; above max: max; not an integer: false and the call has
  * failed with 400). */
-bool api_paging(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit, uint32_t *page) MUST_USE;
+bool api_paging(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit,
+                uint32_t *page) MUST_USE;
 /* order_direction: asc or desc, or what it is when absent; false and failed (400) otherwise. */
 bool api_descending(struct api_call *c, bool otherwise, bool *descending) MUST_USE;
 /* The request's body as JSON; NULL and failed (400) when it is not an object. Valid until the call ends. */

@@ -12,12 +12,12 @@
 enum { FILES_MAX = 2000, FILE_BYTES_MAX = 16 * 1024 * 1024, DEPTH_MAX = 8, PATH_BYTES_MAX = 1024 };
 
 /* No inline script or style, nothing from elsewhere, no framing. */
-static const char content_security_policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+static const char content_security_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
+                                              "data:; font-src 'self'; connect-src 'self'; "
+                                              "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 struct asset {
-    char *path; /* as requested: "/assets/app-1a2b.js", "/sdk/mux.js", "/index.html" */
+    char *path;             /* as requested: "/assets/app-1a2b.js", "/sdk/mux.js", "/index.html" */
     struct buf plain, gzip; /* gzip is empty where it would not be smaller */
     char etag[24];
     const char *type;
@@ -34,10 +34,18 @@ static const char *type_of(const char *path)
 {
     static const struct {
         const char *ending, *type;
-    } types[] = {{".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-        {".mjs", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"}, {".svg", "image/svg+xml"},
-        {".png", "image/png"}, {".ico", "image/x-icon"}, {".woff2", "font/woff2"}, {".json", "application/json"},
-        {".txt", "text/plain; charset=utf-8"}, {".map", "application/json"}, {".md", "text/plain; charset=utf-8"}};
+    } types[] = {{".html", "text/html; charset=utf-8"},
+                 {".js", "text/javascript; charset=utf-8"},
+                 {".mjs", "text/javascript; charset=utf-8"},
+                 {".css", "text/css; charset=utf-8"},
+                 {".svg", "image/svg+xml"},
+                 {".png", "image/png"},
+                 {".ico", "image/x-icon"},
+                 {".woff2", "font/woff2"},
+                 {".json", "application/json"},
+                 {".txt", "text/plain; charset=utf-8"},
+                 {".map", "application/json"},
+                 {".md", "text/plain; charset=utf-8"}};
     for (size_t i = 0; i < COUNT(types); i++)
         if (span_ends(span_of(path), span_of(types[i].ending))) return types[i].type;
     return "application/octet-stream";
@@ -94,7 +102,8 @@ static void load_tree(struct assets *a, const char *dir, const char *prefix, boo
 {
     DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
     if (d == NULL) return;
-    for (struct dirent *entry; (entry = readdir(d)) != NULL;) load_entry(a, dir, entry->d_name, prefix, any_origin, depth);
+    for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+        load_entry(a, dir, entry->d_name, prefix, any_origin, depth);
     (void)closedir(d);
 }
 
@@ -142,16 +151,20 @@ static void asset_reply(const struct asset *one, struct http_request *r)
     struct http_header headers[10];
     size_t n = 0;
     headers[n++] = (struct http_header){SPAN("ETag"), span_of(one->etag)};
-    headers[n++] = (struct http_header){SPAN("Cache-Control"), one->immutable ? SPAN("public, max-age=31536000, immutable")
-                                                               : one->any_origin ? SPAN("public, max-age=3600")
-                                                                                 : SPAN("no-cache")};
+    headers[n++] =
+        (struct http_header){SPAN("Cache-Control"), one->immutable    ? SPAN("public, max-age=31536000, immutable")
+                                                    : one->any_origin ? SPAN("public, max-age=3600")
+                                                                      : SPAN("no-cache")};
     headers[n++] = (struct http_header){SPAN("Vary"), SPAN("Accept-Encoding")};
     headers[n++] = (struct http_header){SPAN("X-Content-Type-Options"), SPAN("nosniff")};
     headers[n++] = (struct http_header){SPAN("Content-Security-Policy"), span_of(content_security_policy)};
     headers[n++] = (struct http_header){SPAN("Referrer-Policy"), SPAN("same-origin")};
     if (one->any_origin) headers[n++] = (struct http_header){SPAN("Access-Control-Allow-Origin"), SPAN("*")};
     if (gzip) headers[n++] = (struct http_header){SPAN("Content-Encoding"), SPAN("gzip")};
-    struct http_reply reply = {.status = 200, .content_type = one->type, .headers = headers, .header_count = n,
+    struct http_reply reply = {.status = 200,
+                               .content_type = one->type,
+                               .headers = headers,
+                               .header_count = n,
                                .body = gzip ? buf_span(&one->gzip) : buf_span(&one->plain)};
     if (span_find_span(http_header(r, "If-None-Match"), span_of(one->etag)) >= 0)
         reply.status = 304, reply.body = (struct span){NULL, 0}, reply.content_type = NULL;
@@ -171,8 +184,10 @@ void assets_handle(const struct assets *a, struct http_request *r)
         asset_reply(one, r);
         return;
     }
-    struct http_reply reply = {.status = 404, .content_type = "text/plain; charset=utf-8",
-                               .body = file_like ? SPAN("There is no such file.\n")
-                                                 : SPAN("The dashboard is not in the share directory; make build puts it there.\n")};
+    struct http_reply reply = {
+        .status = 404,
+        .content_type = "text/plain; charset=utf-8",
+        .body = file_like ? SPAN("There is no such file.\n")
+                          : SPAN("The dashboard is not in the share directory; make build puts it there.\n")};
     http_reply(r, &reply);
 }

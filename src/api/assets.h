@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The dashboard's files and the SDK for pages, from the share directory: read once at start into memory, compressed
  * there, and answered without touching the disk.
- *   <share>/web   the dashboard: /assets/... is cached for ever (names carry a hash), every other GET answers index.html
- *   <share>/sdk   player SDKs, under /sdk/, readable by any origin
- * Threads: read-only after assets_load. */
+ *   <share>/web   the dashboard: /assets/... is cached for ever (names carry a hash), every other GET answers
+ * index.html <share>/sdk   player SDKs, under /sdk/, readable by any origin Threads: read-only after assets_load. */
 #ifndef FF_API_ASSETS_H
 #define FF_API_ASSETS_H
 

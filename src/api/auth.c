@@ -92,7 +92,8 @@ static permission_set access_permission(enum access access)
     case ACCESS_ANY:
     case ACCESS_PERSON: return PERMISSION_NONE;
 #define PERMISSION(name, text, role, help)                                                                             \
-    case ACCESS_##name: return PERMISSION_##name;
+    case ACCESS_##name:                                                                                                \
+        return PERMISSION_##name;
 #include "accounts/permissions.def"
 #undef PERMISSION
     }

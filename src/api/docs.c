@@ -13,7 +13,8 @@ static const char content_security_policy[] =
 static const char style[] =
     ":root{color-scheme:light dark;--line:#8884;--dim:#777;--accent:#1f6feb}"
     "body{margin:0;font:15px/1.5 system-ui,sans-serif;display:grid;grid-template-columns:17rem minmax(0,1fr)}"
-    "nav{position:sticky;top:0;height:100vh;overflow:auto;border-right:1px solid var(--line);padding:1rem;box-sizing:border-box}"
+    "nav{position:sticky;top:0;height:100vh;overflow:auto;border-right:1px solid "
+    "var(--line);padding:1rem;box-sizing:border-box}"
     "nav h2{font-size:.8rem;text-transform:uppercase;color:var(--dim);margin:1rem 0 .25rem}"
     "nav a{display:block;color:inherit;text-decoration:none;font-size:.85rem;padding:.1rem 0}"
     "nav a:hover,nav a:focus{color:var(--accent)}"
@@ -21,7 +22,8 @@ static const char style[] =
     "section{border-top:1px solid var(--line);padding:1rem 0}"
     "h3{margin:.2rem 0;font-size:1.05rem;overflow-wrap:anywhere}"
     "code,pre{font:13px/1.45 ui-monospace,monospace}"
-    "pre{background:#8881;padding:.6rem .8rem;border-radius:6px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere}"
+    "pre{background:#8881;padding:.6rem "
+    ".8rem;border-radius:6px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;"
     "border-bottom:1px solid var(--line);overflow-wrap:anywhere}"
     ".method{display:inline-block;min-width:4.2em;color:var(--accent);font-weight:600}.dim{color:var(--dim)}"
@@ -38,7 +40,7 @@ void api_docs_style(struct api_call *c)
     buf_adds(&c->body, style);
 }
 
-/* -- the page ------------------------------------------------------------------------------------------------------------------ */
+/* -- the page -- */
 
 static void html(struct buf *out, struct span text)
 {
@@ -74,8 +76,10 @@ static bool first_of_tag(size_t at)
 
 static void print_nav(struct buf *out)
 {
-    buf_adds(out, "<nav><strong>Firstframe API</strong> <a href=\"#metrics\">Metrics</a><a href=\"#dimensions\">Dimensions</a>"
-                  "<a href=\"#schemas\">Schemas</a><a href=\"/openapi.json\">openapi.json</a>");
+    buf_adds(
+        out,
+        "<nav><strong>Firstframe API</strong> <a href=\"#metrics\">Metrics</a><a href=\"#dimensions\">Dimensions</a>"
+        "<a href=\"#schemas\">Schemas</a><a href=\"/openapi.json\">openapi.json</a>");
     for (size_t i = 0; i < route_count(); i++) {
         if (!first_of_tag(i)) continue;
         buf_adds(out, "<h2>"), html_text(out, route_at(i)->tag), buf_adds(out, "</h2>");
@@ -116,14 +120,16 @@ static void print_parameters(struct buf *out, const struct route *route, const s
     buf_adds(out, "</table>");
 }
 
-static void print_example(struct buf *out, const struct api_call *c, const struct route *route, const struct operation *o)
+static void print_example(struct buf *out, const struct api_call *c, const struct route *route,
+                          const struct operation *o)
 {
     struct span target, body;
     example_split(o->example, &target, &body);
     buf_adds(out, "<pre>curl -g ");
     if (route->access != ACCESS_OPEN) buf_adds(out, "-u TOKEN_ID:TOKEN_SECRET ");
     if (route->method != HTTP_M_GET) buf_addf(out, "-X %s ", method_name(route->method));
-    if (body.len) buf_adds(out, "-H &#39;content-type: application/json&#39; -d &#39;"), html(out, body), buf_adds(out, "&#39; ");
+    if (body.len)
+        buf_adds(out, "-H &#39;content-type: application/json&#39; -d &#39;"), html(out, body), buf_adds(out, "&#39; ");
     buf_adds(out, "&#39;"), html_text(out, c->public_url), html(out, target), buf_adds(out, "&#39;</pre>");
 }
 
@@ -163,13 +169,15 @@ static void print_operation(struct buf *out, const struct api_call *c, size_t at
 
 static void print_metrics(struct buf *out)
 {
-    buf_adds(out, "<section id=\"metrics\"><h2>Metrics</h2><table><tr><th>id</th><th>unit</th><th>default</th><th>counts by</th>"
-                  "<th>better</th><th></th></tr>");
+    buf_adds(
+        out,
+        "<section id=\"metrics\"><h2>Metrics</h2><table><tr><th>id</th><th>unit</th><th>default</th><th>counts by</th>"
+        "<th>better</th><th></th></tr>");
     for (size_t i = 0; i < metric_count(); i++) {
         const struct metric *m = metric_at(i);
         buf_addf(out, "<tr><td><code>%s</code></td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>", m->id,
-                 metric_unit_name(m->unit), measure_name(m->measure), m->clock == CLOCK_START ? "view start" : "view end",
-                 m->better == BETTER_HIGHER ? "more" : "less");
+                 metric_unit_name(m->unit), measure_name(m->measure),
+                 m->clock == CLOCK_START ? "view start" : "view end", m->better == BETTER_HIGHER ? "more" : "less");
         html_text(out, m->meaning), buf_adds(out, "</td></tr>");
     }
     buf_adds(out, "</table></section>");
@@ -178,7 +186,8 @@ static void print_metrics(struct buf *out)
 static void print_dimensions(struct buf *out)
 {
     buf_adds(out, "<section id=\"dimensions\"><h2>Dimensions</h2><p>");
-    for (size_t i = 0; i < dimension_count(); i++) buf_addf(out, "%s<code>%s</code>", i ? ", " : "", dimension_at(i)->id);
+    for (size_t i = 0; i < dimension_count(); i++)
+        buf_addf(out, "%s<code>%s</code>", i ? ", " : "", dimension_at(i)->id);
     buf_adds(out, "</p></section>");
 }
 
@@ -190,9 +199,12 @@ static void print_schema(struct buf *out, const char *name, const char *text)
 
 static void print_schemas(struct buf *out)
 {
-    buf_adds(out, "<section id=\"schemas\"><h2>Schemas</h2><p><code>T?</code> may be null, <code>key?:T</code> may be absent, "
-                  "<code>[T]</code> is a list, <code>&lt;A B&gt;</code> a list of exactly these, <code>(a|b)</code> one of these texts; "
-                  "<code>time</code> is ISO 8601 in UTC, durations are milliseconds, percentages and scores fractions.</p>");
+    buf_adds(
+        out,
+        "<section id=\"schemas\"><h2>Schemas</h2><p><code>T?</code> may be null, <code>key?:T</code> may be absent, "
+        "<code>[T]</code> is a list, <code>&lt;A B&gt;</code> a list of exactly these, <code>(a|b)</code> one of these "
+        "texts; "
+        "<code>time</code> is ISO 8601 in UTC, durations are milliseconds, percentages and scores fractions.</p>");
     for (size_t i = 0; i < schema_count(); i++) print_schema(out, schema_at(i)->name, schema_at(i)->text);
     print_schema(out, "VideoViewDetail", schema_view_detail());
     buf_adds(out, "</section>");
@@ -207,9 +219,11 @@ void api_docs(struct api_call *c)
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
                   "<link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body>");
     print_nav(out);
-    buf_adds(out, "<main><h1>Firstframe API</h1><p>Everything the dashboard shows, by HTTP. Send an access token with HTTP Basic, or the "
-                  "token of a session as <code>Authorization: Bearer</code> or <code>beta-auth-token</code>. Refusals are "
-                  "<code>{\"error\":{\"type\",\"messages\"}}</code>.</p>");
+    buf_adds(out,
+             "<main><h1>Firstframe API</h1><p>Everything the dashboard shows, by HTTP. Send an access token with HTTP "
+             "Basic, or the "
+             "token of a session as <code>Authorization: Bearer</code> or <code>beta-auth-token</code>. Refusals are "
+             "<code>{\"error\":{\"type\",\"messages\"}}</code>.</p>");
     for (size_t i = 0; i < route_count(); i++) print_operation(out, c, i);
     print_metrics(out);
     print_dimensions(out);

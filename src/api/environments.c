@@ -256,7 +256,7 @@ void api_environment_remove(struct api_call *c)
     c->status = 204;
 }
 
-/* -- the organization ------------------------------------------------------------------------------------------- */
+/* -- the organization -- */
 
 static void answer_organization(struct api_call *c)
 {

@@ -85,7 +85,7 @@ void api_errors_list(struct api_call *c)
     free(list);
 }
 
-/* -- one error, and what people say about its code ---------------------------------------------------------------------- */
+/* -- one error, and what people say about its code -- */
 
 /* The error of the path, with what the window says about it; false: failed. */
 static bool find_error(struct api_call *c, struct window *window, struct error_row *out, int64_t *all)
@@ -133,8 +133,7 @@ static void answer_error(struct api_call *c, const struct window *window, const 
     struct error_category *list = NULL;
     size_t n;
     int64_t version;
-    enum accounts_error e =
-        accounts_error_categories(c->accounts, span_of(c->environment_id), &list, &n, &version);
+    enum accounts_error e = accounts_error_categories(c->accounts, span_of(c->environment_id), &list, &n, &version);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -242,8 +241,7 @@ void api_error_categorise(struct api_call *c)
     }
     if (!load_category(c, row.code, &category) || !read_category(c, &category)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_error_category_set(c->accounts, &who, span_of(c->environment_id), &category);
+    enum accounts_error e = accounts_error_category_set(c->accounts, &who, span_of(c->environment_id), &category);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;

@@ -25,7 +25,8 @@ void export_day_name(char out[11], int64_t day)
     out[10] = 0;
 }
 
-bool export_path(char out[EXPORT_PATH_MAX], const char *root, const char *environment_id, int64_t day, const char *ending)
+bool export_path(char out[EXPORT_PATH_MAX], const char *root, const char *environment_id, int64_t day,
+                 const char *ending)
 {
     char name[11];
     export_day_name(name, day);
@@ -40,7 +41,7 @@ bool export_directory(const char *path)
     return false;
 }
 
-/* -- the day's JSON file ---------------------------------------------------------------------------------------------------- */
+/* -- the day's JSON file -- */
 
 static bool file_read(const char *path, struct buf *out)
 {
@@ -159,7 +160,7 @@ void export_clean(const char *root, const char *environment_id)
     (void)closedir(d);
 }
 
-/* -- writing -------------------------------------------------------------------------------------------------------------------- */
+/* -- writing -- */
 
 struct export_writer {
     FILE *file;

@@ -10,7 +10,8 @@
 enum { EXPORT_PATH_MAX = 1024, EXPORT_MANIFEST_MAX = 4096 };
 
 /* <root>/<environment>/<day><ending> */
-bool export_path(char out[EXPORT_PATH_MAX], const char *root, const char *environment_id, int64_t day, const char *ending);
+bool export_path(char out[EXPORT_PATH_MAX], const char *root, const char *environment_id, int64_t day,
+                 const char *ending);
 /* Makes a directory that may be there; false: it cannot be (logged). */
 bool export_directory(const char *path);
 void export_day_name(char out[11], int64_t day);

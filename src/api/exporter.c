@@ -35,7 +35,7 @@ struct known {
     uint64_t seen, checked; /* generations of its days: at the last look, and when the files were last right */
     int64_t unsettled_ms;   /* since when seen has kept changing; 0: it has not */
     int64_t retry_ms;
-    int64_t to_day;         /* days before were looked at */
+    int64_t to_day; /* days before were looked at */
 };
 
 struct exporter {
@@ -85,7 +85,7 @@ static bool pause_ms(struct exporter *x, int ms)
     return go_on;
 }
 
-/* -- making one day ----------------------------------------------------------------------------------------------------------- */
+/* -- making one day -- */
 
 struct making {
     struct exporter *x;
@@ -137,10 +137,11 @@ static enum err make_day(struct exporter *x, struct query *q, const char *enviro
     m.made_ms = wall_now_ms();
     if (e == ERR_NONE && !export_manifest_write(x->root, environment_id, day->day, &m)) e = ERR_IO;
     if (e == ERR_NONE)
-        LOG_INF("exported", "environment=%s day=%s rows=%lld bytes=%lld ms=%lld", environment_id, name, (long long)m.rows,
-                (long long)(m.csv_bytes + m.parquet_bytes), (long long)(m.made_ms - began_ms));
+        LOG_INF("exported", "environment=%s day=%s rows=%lld bytes=%lld ms=%lld", environment_id, name,
+                (long long)m.rows, (long long)(m.csv_bytes + m.parquet_bytes), (long long)(m.made_ms - began_ms));
     else if (e != ERR_CLOSED)
-        LOG_WRN("export_failed", "environment=%s day=%s kind=%s why=\"%.300s\"", environment_id, name, err_name(e), q->error.text);
+        LOG_WRN("export_failed", "environment=%s day=%s kind=%s why=\"%.300s\"", environment_id, name, err_name(e),
+                q->error.text);
     return e;
 }
 
@@ -157,7 +158,7 @@ static void show(struct exporter *x, const char *environment_id, const struct ex
     unlock(x);
 }
 
-/* -- one environment ---------------------------------------------------------------------------------------------------------- */
+/* -- one environment -- */
 
 static bool day_is_right(struct exporter *x, const char *environment_id, const struct export_day *day)
 {
@@ -226,7 +227,7 @@ static void environment_look(struct exporter *x, struct known *k)
     }
 }
 
-/* -- all of them --------------------------------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 static bool environment_note(const struct env_facts *env, void *arg)
 {
@@ -264,8 +265,10 @@ static void remove_strangers(struct exporter *x)
     if (d == NULL) return;
     for (struct dirent *entry; (entry = readdir(d)) != NULL;) {
         struct env_facts facts;
-        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "key") == 0 || strlen(entry->d_name) > ACCOUNTS_ID_MAX) continue;
-        if (!accounts_env_by_id(x->options.accounts, span_of(entry->d_name), &facts)) directory_remove(x, entry->d_name);
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "key") == 0 || strlen(entry->d_name) > ACCOUNTS_ID_MAX)
+            continue;
+        if (!accounts_env_by_id(x->options.accounts, span_of(entry->d_name), &facts))
+            directory_remove(x, entry->d_name);
     }
     (void)closedir(d);
 }
@@ -289,7 +292,7 @@ static void *exporter_run(void *ctx)
     return NULL;
 }
 
-/* -- making the exporter ----------------------------------------------------------------------------------------------------- */
+/* -- making the exporter -- */
 
 /* The key of the file, made when there is none. */
 static bool key_load(struct exporter *x)
@@ -349,7 +352,7 @@ void exporter_free(struct exporter *x)
     free(x);
 }
 
-/* -- for the API ----------------------------------------------------------------------------------------------------------------- */
+/* -- for the API -- */
 
 void exporter_progress(struct exporter *x, struct export_progress *out)
 {
@@ -369,7 +372,9 @@ size_t exporter_list(struct exporter *x, const char *environment_id, struct expo
         if (!export_manifest_read(x->root, environment_id, days[i], &m)) continue;
         for (int parquet = 0; parquet <= (m.parquet_bytes > 0); parquet++) {
             struct export_file *f = &list[count++];
-            *f = (struct export_file){.type = parquet ? "parquet" : "csv", .rows = m.rows, .made_ms = m.made_ms,
+            *f = (struct export_file){.type = parquet ? "parquet" : "csv",
+                                      .rows = m.rows,
+                                      .made_ms = m.made_ms,
                                       .bytes = parquet ? m.parquet_bytes : m.csv_bytes};
             export_day_name(f->day, days[i]);
             (void)snprintf(f->name, sizeof f->name, "%s%s", f->day, parquet ? ".parquet" : ".v14.csv.gz");
@@ -380,7 +385,8 @@ size_t exporter_list(struct exporter *x, const char *environment_id, struct expo
     return count;
 }
 
-static void signature_of(struct exporter *x, struct span environment_id, struct span name, int64_t expires_s, char out[65])
+static void signature_of(struct exporter *x, struct span environment_id, struct span name, int64_t expires_s,
+                         char out[65])
 {
     char number[24];
     unsigned char mac[crypto_auth_hmacsha256_BYTES];

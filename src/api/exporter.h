@@ -4,12 +4,13 @@
  *   <data>/exports/key                             32 random bytes that sign addresses
  *   <data>/exports/<environment>/<day>.v14.csv.gz  one UTC day of view ends
  *   <data>/exports/<environment>/<day>.parquet     where the store can make it
- *   <data>/exports/<environment>/<day>.json        rows, fingerprint, time: written last, so that a day without it is not there
+ *   <data>/exports/<environment>/<day>.json        rows, fingerprint, time: written last, so that a day without it is
+ * not there
  *
  * One thread. A day is exported when it has been over for as long as a view may stay open, and again whenever what it
- * holds has changed (late views, a backfill, re-categorised errors) and then stood still for a moment. Files are written
- * beside their place and renamed, so that nobody fetches half of one; after a restart what is missing is made. Days older
- * than EXPORTER_DAYS are not exported, and their files are removed. */
+ * holds has changed (late views, a backfill, re-categorised errors) and then stood still for a moment. Files are
+ * written beside their place and renamed, so that nobody fetches half of one; after a restart what is missing is made.
+ * Days older than EXPORTER_DAYS are not exported, and their files are removed. */
 #ifndef FF_API_EXPORTER_H
 #define FF_API_EXPORTER_H
 
@@ -33,7 +34,7 @@ void exporter_free(struct exporter *x);
 
 /* One file of a day that is ready. */
 struct export_file {
-    char day[11];   /* "2026-11-23" */
+    char day[11]; /* "2026-11-23" */
     char name[EXPORTER_NAME_MAX + 1];
     const char *type; /* "csv" or "parquet" */
     int64_t bytes, rows, made_ms;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * GET /data/v1/exports/views, its deprecated form, and the files themselves, whose signed address is all the credential. */
+ * GET /data/v1/exports/views, its deprecated form, and the files themselves, whose signed address is all the
+ * credential. */
 #include "api/ask.h"
 #include "api/exporter.h"
 #include "api/internal.h"

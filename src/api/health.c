@@ -20,8 +20,10 @@ static const char *store_state_name(enum store_state state)
 static void reply_json(struct http_request *r, int status, const struct buf *body)
 {
     struct http_header later = {SPAN("Retry-After"), SPAN("2")};
-    http_reply(r, &(struct http_reply){.status = status, .content_type = "application/json; charset=utf-8",
-                                       .body = buf_span(body), .headers = &later,
+    http_reply(r, &(struct http_reply){.status = status,
+                                       .content_type = "application/json; charset=utf-8",
+                                       .body = buf_span(body),
+                                       .headers = &later,
                                        .header_count = status == 503 ? 1 : 0});
 }
 
@@ -83,7 +85,8 @@ static void gauge(struct buf *out, const char *name, const char *help, int64_t v
 static void answer_metrics(const struct health *h, struct http_request *r)
 {
     if (!may_see_metrics(h, r)) {
-        http_reply(r, &(struct http_reply){.status = 403, .content_type = "text/plain; charset=utf-8",
+        http_reply(r, &(struct http_reply){.status = 403,
+                                           .content_type = "text/plain; charset=utf-8",
                                            .body = SPAN("Only from this machine, or with the token.\n")});
         return;
     }
@@ -103,7 +106,8 @@ static void answer_metrics(const struct health *h, struct http_request *r)
     gauge(&page, "checkpoint_age_ms", "since the last checkpoint", p.checkpoint_age_ms);
     gauge(&page, "store_rows_waiting", "rows not yet in the store", (int64_t)w.rows_waiting);
     gauge(&page, "store_rows_oldest_ms", "age of the oldest row that waits", w.oldest_ms);
-    http_reply(r, &(struct http_reply){.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8",
+    http_reply(r, &(struct http_reply){.status = 200,
+                                       .content_type = "text/plain; version=0.0.4; charset=utf-8",
                                        .body = buf_span(&page)});
     buf_free(&page);
 }
@@ -112,12 +116,10 @@ bool health_handle(const struct health *h, struct http_request *r)
 {
     if (r->method != HTTP_M_GET && r->method != HTTP_M_HEAD) return false;
     if (span_is(r->path, "/healthz"))
-        http_reply(r, &(struct http_reply){.status = 200, .content_type = "text/plain; charset=utf-8", .body = SPAN("ok\n")});
-    else if (span_is(r->path, "/readyz"))
-        answer_ready(h, r);
-    else if (span_is(r->path, "/metrics"))
-        answer_metrics(h, r);
-    else
-        return false;
+        http_reply(
+            r, &(struct http_reply){.status = 200, .content_type = "text/plain; charset=utf-8", .body = SPAN("ok\n")});
+    else if (span_is(r->path, "/readyz")) answer_ready(h, r);
+    else if (span_is(r->path, "/metrics")) answer_metrics(h, r);
+    else return false;
     return true;
 }

@@ -40,8 +40,8 @@ const struct route *route_at(size_t i);
 
 enum route_match { ROUTE_FOUND, ROUTE_UNKNOWN, ROUTE_OTHER_METHOD };
 /* raw_path: not percent-decoded. arguments are decoded into arena. */
-enum route_match route_find(enum http_method method, struct span raw_path, struct arena *arena, const struct route **out,
-                            struct span arguments[API_ARGUMENTS_MAX]) MUST_USE;
+enum route_match route_find(enum http_method method, struct span raw_path, struct arena *arena,
+                            const struct route **out, struct span arguments[API_ARGUMENTS_MAX]) MUST_USE;
 
 /* Checks the credential and the route's access, chooses the environment. false: the call has failed. */
 bool api_authorize(struct api_call *c, const struct route *route) MUST_USE;

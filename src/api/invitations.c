@@ -38,8 +38,7 @@ void api_invitations_list(struct api_call *c)
     size_t n;
     int64_t total = 0;
     bool whole = admin_organization_role(c) >= ROLE_EDITOR;
-    enum accounts_error e =
-        accounts_invitations(c->accounts, span_of(c->environment.organization_id), &list, &n);
+    enum accounts_error e = accounts_invitations(c->accounts, span_of(c->environment.organization_id), &list, &n);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -114,7 +113,7 @@ void api_invitation_revoke(struct api_call *c)
     free(list);
 }
 
-/* -- for the one who is invited ----------------------------------------------------------------------------------- */
+/* -- for the one who is invited -- */
 
 void api_invitation_look(struct api_call *c)
 {

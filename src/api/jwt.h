@@ -16,7 +16,8 @@ struct jwt {
     int64_t expires_s, not_before_s;    /* 0: absent */
 };
 /* Reads without checking the signature. false: not a token of this kind; why says what is wrong. */
-bool jwt_read(struct span token, struct json_parser *parser, struct arena *arena, struct jwt *out, const char **why) MUST_USE;
+bool jwt_read(struct span token, struct json_parser *parser, struct arena *arena, struct jwt *out,
+              const char **why) MUST_USE;
 /* The signature fits the key (PEM, SubjectPublicKeyInfo, RSA of at least 2048 bits). */
 bool jwt_signed_by(const struct jwt *t, const char *public_pem) MUST_USE;
 

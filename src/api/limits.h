@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How many requests a credential may make: a bucket for each access token and each beta-auth-token session, filled at
- * the rate of --rate-limit, holding one second of it. The dashboard's cookie is not limited: its person watches the page
- * load. Buckets are in a table of fixed size, in memory; one that is pushed out starts full. Any thread. */
+ * the rate of --rate-limit, holding one second of it. The dashboard's cookie is not limited: its person watches the
+ * page load. Buckets are in a table of fixed size, in memory; one that is pushed out starts full. Any thread. */
 #ifndef FF_API_LIMITS_H
 #define FF_API_LIMITS_H
 

@@ -20,7 +20,7 @@ enum letter_kind { LETTER_INVITATION, LETTER_RESET, LETTER_RESET_ASKED };
 struct letter {
     enum letter_kind kind;
     char to[ACCOUNTS_EMAIL_MAX + 1];
-    char link[LINK_MAX];                /* LETTER_RESET_ASKED: made on the thread */
+    char link[LINK_MAX];                   /* LETTER_RESET_ASKED: made on the thread */
     char address[48], public_url[URL_MAX]; /* LETTER_RESET_ASKED */
 };
 
@@ -36,7 +36,8 @@ static void letter_free(struct letter *l)
     free(l);
 }
 
-/* The RFC 5322 text. Nothing in it comes from outside but the checked address and our own link: no header can be added. */
+/* The RFC 5322 text. Nothing in it comes from outside but the checked address and our own link: no header can be added.
+ */
 static void letter_write(const struct mail *m, const struct letter *l, struct buf *out)
 {
     char date[64];
@@ -51,12 +52,14 @@ static void letter_write(const struct mail *m, const struct letter *l, struct bu
     bool invitation = l->kind == LETTER_INVITATION;
     buf_addf(out, "Date: %s\r\nFrom: Firstframe <%s>\r\nTo: <%s>\r\nMessage-ID: <%s@firstframe>\r\n", date, m->from,
              l->to, hex);
-    buf_addf(out, "Subject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                  "Auto-Submitted: auto-generated\r\n\r\n",
+    buf_addf(out,
+             "Subject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+             "Auto-Submitted: auto-generated\r\n\r\n",
              invitation ? "Your invitation to Firstframe" : "A new password for Firstframe");
-    buf_adds(out, invitation ? "You are invited to Firstframe. To accept, open this address within seven days:\r\n\r\n"
-                             : "Somebody asked for a new password for this address. To choose one, open this address\r\n"
-                               "within an hour; if it was not you, do nothing:\r\n\r\n");
+    buf_adds(out, invitation
+                      ? "You are invited to Firstframe. To accept, open this address within seven days:\r\n\r\n"
+                      : "Somebody asked for a new password for this address. To choose one, open this address\r\n"
+                        "within an hour; if it was not you, do nothing:\r\n\r\n");
     buf_addf(out, "%s\r\n", l->link);
 }
 

@@ -83,7 +83,7 @@ void api_metrics_timeseries(struct api_call *c)
     jw_object_end(&c->json);
 }
 
-/* -- breakdown ------------------------------------------------------------------------------------------------------------- */
+/* -- breakdown -- */
 
 enum order { ORDER_IMPACT, ORDER_VALUE, ORDER_VIEWS, ORDER_FIELD };
 static const char *const order_names[] = {"negative_impact", "value", "views", "field", NULL};
@@ -171,7 +171,7 @@ void api_metrics_breakdown(struct api_call *c)
     jw_object_end(&c->json);
 }
 
-/* -- insights -------------------------------------------------------------------------------------------------------------- */
+/* -- insights -- */
 
 static int insight_compare(const void *x, const void *y)
 {

@@ -68,7 +68,8 @@ static const struct schema schemas[] = {
 #define DETAIL_OWN(kind, rest) ""
 #define DETAIL_HIDDEN(kind, rest) ""
 static const char view_detail[] =
-    "{id:str environment_id:str property_id:int view_start:time view_end:time inserted_at:time updated_at:time short_time:time "
+    "{id:str environment_id:str property_id:int view_start:time view_end:time inserted_at:time updated_at:time "
+    "short_time:time "
     "player_load_time:int? view_error_id:int? buffering_rate:str? rebuffer_percentage:str? ad_error_percentage:str? "
     "ad_break_error_percentage:str? ad_startup_error_percentage:str? ad_exit_before_start_percentage:str? "
     "platform_summary:str? platform_description:str? isp:str? metro:str? player_source_stream_type:str? "
@@ -132,7 +133,7 @@ void example_split(const char *example, struct span *target, struct span *body)
     *body = blank < 0 ? (struct span){NULL, 0} : span_from(whole, (size_t)blank + 1);
 }
 
-/* -- the document ------------------------------------------------------------------------------------------------------------ */
+/* -- the document -- */
 
 static void write_reference(struct jw *w, const char *name)
 {
@@ -216,7 +217,8 @@ static const char *access_text(enum access access)
     case ACCESS_ANY: return "any credential";
     case ACCESS_PERSON: return "a signed-in person";
 #define PERMISSION(name, text, role, help)                                                                             \
-    case ACCESS_##name: return text;
+    case ACCESS_##name:                                                                                                \
+        return text;
 #include "accounts/permissions.def"
 #undef PERMISSION
     }
@@ -233,7 +235,10 @@ static void write_operation_id(struct jw *w, size_t at)
     struct span path = span_from(span_of(route->path), 1);
     ptrdiff_t slash = span_find(path, '/');
     bool filters = span_find_span(path, SPAN("/filters")) >= 0;
-    struct span prefix = !again ? SPAN("") : filters ? SPAN("filters") : slash < 0 ? path : span_upto(path, (size_t)slash);
+    struct span prefix = !again      ? SPAN("")
+                         : filters   ? SPAN("filters")
+                         : slash < 0 ? path
+                                     : span_upto(path, (size_t)slash);
     (void)snprintf(id, sizeof id, "%.*s%s%s", SPAN_ARG(prefix), again ? "_" : "", route->handler_name + strlen("api_"));
     jw_key(w, "operationId"), jw_text(w, id);
 }

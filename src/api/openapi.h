@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What openapi.def declares, and the OpenAPI 3.1 document made from it, from routes.def, metrics.def, dimensions.def and
- * columns.def. All constant; any thread. */
+ * What openapi.def declares, and the OpenAPI 3.1 document made from it, from routes.def, metrics.def, dimensions.def
+ * and columns.def. All constant; any thread. */
 #ifndef FF_API_OPENAPI_H
 #define FF_API_OPENAPI_H
 
@@ -32,7 +32,8 @@ const char *schema_view_detail(void); /* the text of VideoViewDetail */
 /* Splits an example: path and query, and the body behind a blank (empty when there is none). */
 void example_split(const char *example, struct span *target, struct span *body);
 
-/* The whole document. public_url: of the one server it names. false: openapi.def has a mistake (a test keeps it out). */
+/* The whole document. public_url: of the one server it names. false: openapi.def has a mistake (a test keeps it out).
+ */
 bool openapi_write(struct jw *w, const char *public_url) MUST_USE;
 
 #endif

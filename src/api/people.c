@@ -29,8 +29,7 @@ static bool crowd_load(struct api_call *c, struct crowd *all)
     struct span organization = span_of(c->environment.organization_id);
     *all = (struct crowd){.whole = admin_organization_role(c) >= ROLE_EDITOR};
     enum accounts_error e = accounts_people(c->accounts, organization, &all->people, &all->people_count);
-    if (e == ACCOUNTS_OK)
-        e = accounts_environment_roles(c->accounts, organization, 0, &all->roles, &all->role_count);
+    if (e == ACCOUNTS_OK) e = accounts_environment_roles(c->accounts, organization, 0, &all->roles, &all->role_count);
     if (e == ACCOUNTS_OK) return true;
     api_fail_accounts(c, e);
     crowd_free(all);
@@ -145,8 +144,7 @@ void api_person_create(struct api_call *c)
         !admin_role(c, &b, true, &in.role))
         return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_person_add(c->accounts, &who, span_of(c->environment.organization_id), &in, &id);
+    enum accounts_error e = accounts_person_add(c->accounts, &who, span_of(c->environment.organization_id), &in, &id);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -168,8 +166,7 @@ void api_person_change(struct api_call *c)
     bool role_given = json_is(json_get(&b.doc, b.object, "role"), JSON_STRING);
     struct actor who = api_actor(c);
     enum accounts_error e = ACCOUNTS_OK;
-    if (role_given)
-        e = accounts_role_set(c->accounts, &who, span_of(c->environment.organization_id), id, role);
+    if (role_given) e = accounts_role_set(c->accounts, &who, span_of(c->environment.organization_id), id, role);
     if (e == ACCOUNTS_OK && name.len) e = accounts_person_rename(c->accounts, &who, id, name);
     if (e == ACCOUNTS_OK) answer_person(c, id);
     else api_fail_accounts(c, e);
@@ -187,7 +184,7 @@ void api_person_remove(struct api_call *c)
     else api_fail_accounts(c, e);
 }
 
-/* -- roles in one environment ------------------------------------------------------------------------------------ */
+/* -- roles in one environment -- */
 
 void api_environment_role_set(struct api_call *c)
 {
@@ -222,7 +219,7 @@ void api_environment_role_clear(struct api_call *c)
     else api_fail_accounts(c, e);
 }
 
-/* -- helping somebody who cannot get in --------------------------------------------------------------------------- */
+/* -- helping somebody who cannot get in -- */
 
 /* A link that sets somebody's password opens their account: as strict as setting it. */
 void api_person_reset(struct api_call *c)

@@ -90,11 +90,12 @@ static void print_columns(struct jw *w, const struct pivot *p)
 static void fail_pivot(struct api_call *c, enum err e, const struct store_error *error)
 {
     if (error->code == CODE_MEMORY || e == ERR_FULL)
-        api_fail(c, 400, "This needs more memory than a query may use; take fewer dimensions, a shorter timeframe or a lower limit.");
+        api_fail(c, 400,
+                 "This needs more memory than a query may use; take fewer dimensions, a shorter timeframe or a lower "
+                 "limit.");
     else if (error->code == CODE_TIMEOUT)
         api_fail(c, 400, "This does not finish within 30 seconds; take fewer dimensions or a shorter timeframe.");
-    else
-        api_fail_store(c, e, error->text);
+    else api_fail_store(c, e, error->text);
 }
 
 void api_query(struct api_call *c)

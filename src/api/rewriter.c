@@ -24,8 +24,8 @@ static const int64_t again_after_ms[] = {10000, 60000, 300000};
 struct entry {
     char environment_id[ACCOUNTS_ID_MAX + 1];
     struct rewrite_status status;
-    size_t looks;        /* after the last change, of again_after_ms */
-    int64_t look_at_ms;  /* 0: only when something changes */
+    size_t looks;       /* after the last change, of again_after_ms */
+    int64_t look_at_ms; /* 0: only when something changes */
 };
 
 struct rewriter {
@@ -91,7 +91,7 @@ static bool pause_ms(struct rewriter *r, int ms, bool kicks)
     return go_on;
 }
 
-/* -- one environment ------------------------------------------------------------------------------------------------------- */
+/* -- one environment -- */
 
 struct work {
     char environment_id[ACCOUNTS_ID_MAX + 1];
@@ -156,7 +156,8 @@ static enum err wait_rewritten(struct rewriter *r, struct query *q, const struct
             return ERR_REFUSED;
         }
         show(r, w, REWRITE_RUNNING, -1, parts);
-        if (parts != shown) LOG_INF("recategorising", "environment=%s parts_left=%lld", w->environment_id, (long long)parts);
+        if (parts != shown)
+            LOG_INF("recategorising", "environment=%s parts_left=%lld", w->environment_id, (long long)parts);
         shown = parts;
     }
     return ERR_NONE;
@@ -187,7 +188,8 @@ static void work_do(struct rewriter *r, struct work *w)
     enum err e = rewrite(r, &q, w);
     int64_t now_ms = wall_now_ms();
     if (e != ERR_NONE && e != ERR_CLOSED && e != ERR_UNAVAILABLE)
-        LOG_ERR("recategorise_failed", "environment=%s kind=%s why=\"%.300s\"", w->environment_id, err_name(e), q.error.text);
+        LOG_ERR("recategorise_failed", "environment=%s kind=%s why=\"%.300s\"", w->environment_id, err_name(e),
+                q.error.text);
     lock(r);
     struct entry *entry = entry_of(r, w->environment_id);
     if (e != ERR_NONE) {
@@ -206,7 +208,7 @@ static void work_do(struct rewriter *r, struct work *w)
     arena_free(&arena);
 }
 
-/* -- all of them --------------------------------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 struct environments {
     char (*ids)[ACCOUNTS_ID_MAX + 1];

@@ -94,8 +94,8 @@ static struct span segment_decode(struct span raw, struct arena *arena)
     return span_make(copy.ptr, len);
 }
 
-enum route_match route_find(enum http_method method, struct span raw_path, struct arena *arena, const struct route **out,
-                            struct span arguments[API_ARGUMENTS_MAX])
+enum route_match route_find(enum http_method method, struct span raw_path, struct arena *arena,
+                            const struct route **out, struct span arguments[API_ARGUMENTS_MAX])
 {
     struct segments s;
     if (!segments_of(raw_path, &s)) return ROUTE_UNKNOWN;

@@ -151,8 +151,9 @@ static bool read_name(struct schema_reader *r, bool nullable)
 {
     static const struct {
         const char *word, *type, *format;
-    } plain[] = {{"int", "integer", NULL},      {"num", "number", NULL},     {"str", "string", NULL}, {"bool", "boolean", NULL},
-                 {"time", "string", "date-time"}, {"day", "string", "date"}, {"url", "string", "uri"}};
+    } plain[] = {{"int", "integer", NULL},  {"num", "number", NULL},         {"str", "string", NULL},
+                 {"bool", "boolean", NULL}, {"time", "string", "date-time"}, {"day", "string", "date"},
+                 {"url", "string", "uri"}};
     struct span name = word(r);
     struct jw *w = r->w;
     if (name.len == 0) return false;

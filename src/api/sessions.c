@@ -72,7 +72,9 @@ void api_session_create(struct api_call *c)
     }
     char address[48];
     http_address_print(&c->request->client, address);
-    struct sign_in in = {.email = email->v.s, .password = password->v.s, .address = span_of(address),
+    struct sign_in in = {.email = email->v.s,
+                         .password = password->v.s,
+                         .address = span_of(address),
                          .totp = json_string(json_get(&doc, session, "totp")),
                          .agent = http_header(c->request, "User-Agent"),
                          .kind = cookie ? SESSION_COOKIE : SESSION_BETA};
@@ -130,8 +132,7 @@ void api_session_delete(struct api_call *c)
     char address[48];
     http_address_print(&c->request->client, address);
     struct actor who = principal_actor(&c->principal, span_of(address));
-    enum accounts_error e =
-        accounts_session_revoke(c->accounts, &who, c->principal.person_id, c->principal.session_id);
+    enum accounts_error e = accounts_session_revoke(c->accounts, &who, c->principal.person_id, c->principal.session_id);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -145,8 +146,7 @@ void api_whoami(struct api_call *c)
     struct environment e;
     struct organization o;
     enum accounts_error failed = accounts_environment_get(c->accounts, span_of(c->environment_id), &e);
-    if (failed == ACCOUNTS_OK)
-        failed = accounts_organization_get(c->accounts, span_of(e.facts.organization_id), &o);
+    if (failed == ACCOUNTS_OK) failed = accounts_organization_get(c->accounts, span_of(e.facts.organization_id), &o);
     if (failed != ACCOUNTS_OK) {
         api_fail_accounts(c, failed);
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /system/v1/signing-keys: RSA pairs whose public half is kept and whose private half is answered once, as the base64 of
- * its PEM. They sign the tokens of /counts (see jwt.h). And the system endpoints that a Data server answers with little. */
+ * /system/v1/signing-keys: RSA pairs whose public half is kept and whose private half is answered once, as the base64
+ * of its PEM. They sign the tokens of /counts (see jwt.h). And the system endpoints that a Data server answers with
+ * little. */
 #include "api/ask.h"
 
 #include "accounts/notes.h"
@@ -46,8 +47,8 @@ static bool pair_make(char public_pem[PEM_BYTES_MAX], char private_pem[PEM_BYTES
     EVP_PKEY *pair = EVP_RSA_gen(RSA_BITS);
     BIO *one = BIO_new(BIO_s_mem()), *two = BIO_new(BIO_s_mem());
     bool ok = pair && one && two && PEM_write_bio_PUBKEY(one, pair) == 1 &&
-              PEM_write_bio_PrivateKey_traditional(two, pair, NULL, NULL, 0, NULL, NULL) == 1 && pem_of(one, public_pem) &&
-              pem_of(two, private_pem);
+              PEM_write_bio_PrivateKey_traditional(two, pair, NULL, NULL, 0, NULL, NULL) == 1 &&
+              pem_of(one, public_pem) && pem_of(two, private_pem);
     BIO_free(one);
     BIO_free(two);
     EVP_PKEY_free(pair);
@@ -90,8 +91,8 @@ void api_signing_keys_list(struct api_call *c)
     int64_t total;
     uint64_t offset = (uint64_t)(page - 1) * limit;
     enum accounts_error e =
-        accounts_signing_keys(c->accounts, span_of(c->environment_id), offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset,
-                              limit, &list, &n, &total);
+        accounts_signing_keys(c->accounts, span_of(c->environment_id),
+                              offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset, limit, &list, &n, &total);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -115,8 +116,7 @@ void api_signing_key_show(struct api_call *c)
 {
     struct signing_key key;
     if (!whole_environment(c)) return;
-    enum accounts_error e =
-        accounts_signing_key_get(c->accounts, span_of(c->environment_id), c->arguments[0], &key);
+    enum accounts_error e = accounts_signing_key_get(c->accounts, span_of(c->environment_id), c->arguments[0], &key);
     if (e != ACCOUNTS_OK) {
         fail_key(c, e);
         return;
@@ -130,8 +130,7 @@ void api_signing_key_remove(struct api_call *c)
 {
     if (!whole_environment(c)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_signing_key_remove(c->accounts, &who, span_of(c->environment_id), c->arguments[0]);
+    enum accounts_error e = accounts_signing_key_remove(c->accounts, &who, span_of(c->environment_id), c->arguments[0]);
     if (e == ACCOUNTS_OK) c->status = 204;
     else fail_key(c, e);
 }

@@ -82,7 +82,8 @@ static bool subview_group_by(struct api_call *c, struct subview_question *questi
                !span_is(given.values[i], subview_attribute_at(question->type, at)->id))
             at++;
         if (at == subview_attribute_count(question->type)) {
-            api_fail(c, 400, "group_by[] takes video_source_bitrate, _width, _height, _fps, _codec and _rendition_name.");
+            api_fail(c, 400,
+                     "group_by[] takes video_source_bitrate, _width, _height, _fps, _codec and _rendition_name.");
             return false;
         }
         set |= 1u << at;
@@ -333,7 +334,7 @@ void api_subview_series(struct api_call *c)
     jw_object_end(&c->json);
 }
 
-/* -- dimensions -------------------------------------------------------------------------------------------------------------- */
+/* -- dimensions -- */
 
 void api_subview_dimensions(struct api_call *c)
 {

@@ -60,7 +60,7 @@ bool sweeper_views(struct store *store, const char *environment_id, int64_t *vie
     return ok;
 }
 
-/* -- what is to go ------------------------------------------------------------------------------------------------ */
+/* -- what is to go -- */
 
 /* One environment and the end of what goes: views that end before it. */
 struct doomed {
@@ -128,7 +128,7 @@ static void condition(struct buf *sql, const struct doomed *one)
     buf_addc(sql, ')');
 }
 
-/* -- the store ---------------------------------------------------------------------------------------------------- */
+/* -- the store -- */
 
 static bool ask(struct sweeper *s, struct buf *sql, struct buf *out)
 {
@@ -143,8 +143,9 @@ static bool mutating(struct sweeper *s)
     struct buf sql, out;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&out, ANSWER_BYTES_MAX);
-    buf_adds(&sql, "SELECT toUInt64(count()) FROM system.mutations WHERE database = 'firstframe' AND table = 'views' AND "
-                   "is_done = 0");
+    buf_adds(&sql,
+             "SELECT toUInt64(count()) FROM system.mutations WHERE database = 'firstframe' AND table = 'views' AND "
+             "is_done = 0");
     bool ok = ask(s, &sql, &out);
     struct bytes in = bytes_of(buf_span(&out));
     bool busy = !ok || bytes_u64(&in) > 0;
@@ -246,7 +247,7 @@ static bool sweep(struct sweeper *s)
     return ok;
 }
 
-/* -- the thread --------------------------------------------------------------------------------------------------- */
+/* -- the thread -- */
 
 static bool pause_or_end(struct sweeper *s, bool *kicked)
 {

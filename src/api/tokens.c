@@ -87,8 +87,9 @@ static bool read_permissions(struct api_call *c, const struct admin_body *b, per
         if (ok) *out |= bit;
     }
     if (!ok)
-        api_fail(c, 400, "permissions has to be a list out of data:read, data:write, system:read, system:write and "
-                         "video:read, with at least one.");
+        api_fail(c, 400,
+                 "permissions has to be a list out of data:read, data:write, system:read, system:write and "
+                 "video:read, with at least one.");
     return ok;
 }
 
@@ -96,8 +97,8 @@ static bool read_token(struct api_call *c, struct token_new *in)
 {
     struct admin_body b;
     *in = (struct token_new){.permissions = PERMISSION_NONE};
-    if (!admin_body(c, &b) || !admin_text(c, &b, "name", true, &in->name) || !read_permissions(c, &b, &in->permissions) ||
-        !admin_text(c, &b, "filter", false, &in->filter))
+    if (!admin_body(c, &b) || !admin_text(c, &b, "name", true, &in->name) ||
+        !read_permissions(c, &b, &in->permissions) || !admin_text(c, &b, "filter", false, &in->filter))
         return false;
     if (in->filter.len) { /* the dimension must exist, or the token could see nothing at all */
         struct filters probe = {.count = 0};
@@ -124,8 +125,7 @@ void api_token_create(struct api_call *c)
     char secret[ACCOUNTS_SECRET_MAX + 1];
     if (!read_token(c, &in)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_token_add(c->accounts, &who, span_of(c->environment_id), &in, &made, secret);
+    enum accounts_error e = accounts_token_add(c->accounts, &who, span_of(c->environment_id), &in, &made, secret);
     if (e == ACCOUNTS_OK) {
         c->status = 201;
         answer_one(c, &made, secret);
@@ -142,8 +142,7 @@ void api_token_rename(struct api_call *c)
     struct token t;
     if (!admin_body(c, &b) || !admin_text(c, &b, "name", true, &name)) return;
     struct actor who = api_actor(c);
-    enum accounts_error e =
-        accounts_token_rename(c->accounts, &who, span_of(c->environment_id), c->arguments[0], name);
+    enum accounts_error e = accounts_token_rename(c->accounts, &who, span_of(c->environment_id), c->arguments[0], name);
     if (e != ACCOUNTS_OK) api_fail_accounts(c, e);
     else if (load(c, &t)) answer_one(c, &t, NULL);
 }

@@ -93,7 +93,7 @@ void api_views_list(struct api_call *c)
     jw_object_end(&c->json);
 }
 
-/* -- the detail: one function a form and kind of columns.def ---------------------------------------------------------------- */
+/* -- the detail: one function a form and kind of columns.def -- */
 
 static void number_text(struct jw *w, double v)
 {

@@ -101,9 +101,7 @@ static void json_time(struct work *w, const char *key, int64_t ms)
     else jw_null(&w->w);
 }
 
-/* -- user
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- user -- */
 
 static int user_list(struct work *w)
 {
@@ -215,8 +213,7 @@ int cli_user(int argc, char **argv)
     return run_verb(COMMAND_user, argc, argv, verbs);
 }
 
-/* -- token
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- token -- */
 
 /* --environment (an id), or the oldest. */
 static bool environment_option(struct work *w, struct environment *out)
@@ -342,8 +339,7 @@ int cli_token(int argc, char **argv)
     return run_verb(COMMAND_token, argc, argv, verbs);
 }
 
-/* -- environment
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- environment -- */
 
 static void environment_row(struct work *w, const struct environment *e)
 {
@@ -502,9 +498,7 @@ int cli_environment(int argc, char **argv)
     return run_verb(COMMAND_environment, argc, argv, verbs);
 }
 
-/* -- audit
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- audit -- */
 
 int cli_audit(int argc, char **argv)
 {

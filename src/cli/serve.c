@@ -36,8 +36,7 @@ struct app {
     atomic_bool serving; /* everything is in its place: requests are passed on */
 };
 
-/* -- one request to its part
- * ------------------------------------------------------------------------------------------------ */
+/* -- one request to its part -- */
 
 static bool is_api(struct span path)
 {
@@ -84,8 +83,7 @@ static void app_handle(void *ctx, struct http_request *r)
     else assets_handle(app->assets, r);
 }
 
-/* -- what the parts ask of each other
- * ------------------------------------------------------------------------------------------ */
+/* -- what the parts ask of each other -- */
 
 static bool find_env(void *ctx, struct span env_key, struct collector_env *out)
 {
@@ -149,8 +147,7 @@ static void replay_progress(void *ctx, uint64_t done, uint64_t total)
     if (isatty(STDERR_FILENO) && done == total) fputc('\n', stderr);
 }
 
-/* -- paths and addresses
- * ------------------------------------------------------------------------------------------------------- */
+/* -- paths and addresses -- */
 
 static bool program_dir(char out[PATH_MAX])
 {
@@ -202,9 +199,7 @@ static void app_public_url(struct app *app, uint16_t port)
     }
 }
 
-/* -- building
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* -- building -- */
 
 static bool start_accounts(struct app *app)
 {
@@ -257,8 +252,7 @@ static bool start_collector(struct app *app)
         .env_ctx = app,
         .enrich = app->enrich,
         .keep_addresses = keep,
-        .address_requests_per_second_max =
-            (uint32_t)options_number(app->options, "address-requests-per-second-max"),
+        .address_requests_per_second_max = (uint32_t)options_number(app->options, "address-requests-per-second-max"),
     };
     app->collector = collector_new(&options);
     return true;
@@ -301,8 +295,8 @@ static struct http_limits limits_of(const struct options *o)
     size_t files = cli_files_raise(limits.connections_max + CLI_FILES_RESERVED);
     if (files == 0 || files >= limits.connections_max + CLI_FILES_RESERVED) return limits;
     limits.connections_max = files > 2 * CLI_FILES_RESERVED ? files - CLI_FILES_RESERVED : files / 2;
-    LOG_WRN("files_few", "files=%zu connections_max=%zu hint=\"raise the limit of open files (ulimit -n, LimitNOFILE=)\"",
-            files, limits.connections_max);
+    LOG_WRN("files_few", "files=%zu connections_max=%zu hint=\"raise the limit of open files, ulimit -n\"", files,
+            limits.connections_max);
     return limits;
 }
 

@@ -45,7 +45,7 @@ struct collector {
     uint32_t free_count;
 };
 
-/* -- scratch and posts --------------------------------------------------------------------------------------------- */
+/* -- scratch and posts -- */
 
 static struct scratch *scratch_take(struct collector *c)
 {
@@ -139,7 +139,7 @@ size_t collector_post_bytes(const struct collector_post *post)
     return sizeof *post + used;
 }
 
-/* -- answers ------------------------------------------------------------------------------------------------------- */
+/* -- answers -- */
 
 /* Browsers hide an answer without this from the SDK, which then sends again. */
 #define ALLOW_ORIGIN                                                                                                   \
@@ -185,7 +185,7 @@ void collector_posts_answer(struct collector *c, struct collector_post *const *p
     counter_add(durable ? COUNTER_beacon_requests_total : COUNTER_beacon_unavailable_total, (int64_t)all);
 }
 
-/* -- the steps ----------------------------------------------------------------------------------------------------- */
+/* -- the steps -- */
 
 struct intake { /* one request on its way through */
     struct collector *c;
@@ -478,7 +478,7 @@ void collector_handle(struct collector *c, struct http_request *r)
     scratch_give(c, scratch);
 }
 
-/* -- the rest ------------------------------------------------------------------------------------------------------ */
+/* -- the rest -- */
 
 struct collector_post *collector_post_replay(struct collector *c, struct span payload)
 {

@@ -15,7 +15,7 @@
 #include "collector/payload.h"
 #include "http/server.h"
 
-/* -- a post -------------------------------------------------------------------------------------------------------- */
+/* -- a post -- */
 
 /* One acknowledged (or replayed) POST on its way to the views. Counted references; made with one. */
 struct collector_post {
@@ -41,7 +41,7 @@ void collector_posts_answer(struct collector *c, struct collector_post *const *p
 /* A journal record's payload as a post without a ticket. NULL: the payload is not one of ours. */
 struct collector_post *collector_post_replay(struct collector *c, struct span payload) MUST_USE;
 
-/* -- the collector ------------------------------------------------------------------------------------------------- */
+/* -- the collector -- */
 
 enum { COLLECTOR_BODY_BYTES_MAX = 4 * 1024 * 1024 }; /* after it was inflated */
 

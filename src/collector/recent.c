@@ -189,7 +189,7 @@ void recent_add(struct recent *r, const char *environment_id, const struct recen
     pthread_mutex_unlock(&r->lock);
 }
 
-/* -- showing ------------------------------------------------------------------------------------------------------- */
+/* -- showing -- */
 
 struct showing {
     const struct entry *entry;

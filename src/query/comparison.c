@@ -64,8 +64,8 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
 
 /* Fills the rows of one clock, and views, watch and playing time of its population. */
 static enum err run_clock(struct query *q, const char *environment_id, const struct window *window,
-                          const struct filters *filters, enum metric_clock clock, struct comparison *out, int64_t *views,
-                          int64_t *watch_ms, int64_t *playing_ms)
+                          const struct filters *filters, enum metric_clock clock, struct comparison *out,
+                          int64_t *views, int64_t *watch_ms, int64_t *playing_ms)
 {
     struct buf outer, inner, where, rows;
     buf_init(&outer, SQL_BYTES_MAX);
@@ -108,16 +108,20 @@ enum err query_comparison(struct query *q, const char *environment_id, const str
     out->rows = arena_alloc(q->arena, sizeof *out->rows * COUNT(declared));
     if (out->rows == NULL) return ERR_FULL;
     for (size_t i = 0; i < COUNT(declared); i++) {
-        out->rows[i] = (struct comparison_row){.label = declared[i].label, .shown = declared[i].shown,
+        out->rows[i] = (struct comparison_row){.label = declared[i].label,
+                                               .shown = declared[i].shown,
                                                .metric = metric_find(span_of(declared[i].metric)),
-                                               .measure = declared[i].measure, .block = declared[i].block,
+                                               .measure = declared[i].measure,
+                                               .block = declared[i].block,
                                                .names_measure = declared[i].names_measure};
         BUG_IF(out->rows[i].metric == NULL);
     }
     int64_t unused;
-    enum err e = run_clock(q, environment_id, window, filters, CLOCK_END, out, &out->ended_views, &out->watch_ms, &unused);
+    enum err e =
+        run_clock(q, environment_id, window, filters, CLOCK_END, out, &out->ended_views, &out->watch_ms, &unused);
     if (e == ERR_NONE)
-        e = run_clock(q, environment_id, window, filters, CLOCK_START, out, &out->started_views, &unused, &out->playing_ms);
+        e = run_clock(q, environment_id, window, filters, CLOCK_START, out, &out->started_views, &unused,
+                      &out->playing_ms);
     for (size_t i = 0; i < out->count; i++)
         if (out->rows[i].metric->kind == METRIC_VIEWERS) out->unique_viewers = (int64_t)out->rows[i].answer.value;
     return e;

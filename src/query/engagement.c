@@ -50,7 +50,8 @@ void heatmap_add(struct heatmap *h, const int64_t *starts, const int64_t *ends, 
     BUG_IF(runs == NULL);
     size_t n = 0;
     for (size_t i = 0; i < ranges; i++)
-        if (starts[i] >= 0 && ends[i] > starts[i]) runs[n++] = (struct run){bucket_from(h, starts[i]), bucket_from(h, ends[i])};
+        if (starts[i] >= 0 && ends[i] > starts[i])
+            runs[n++] = (struct run){bucket_from(h, starts[i]), bucket_from(h, ends[i])};
     if (n) qsort(runs, n, sizeof *runs, run_compare);
     size_t done = 0; /* buckets before are counted */
     for (size_t i = 0; i < n; i++) {
@@ -61,7 +62,7 @@ void heatmap_add(struct heatmap *h, const int64_t *starts, const int64_t *ends, 
     free(runs);
 }
 
-/* -- from the store ------------------------------------------------------------------------------------------------------- */
+/* -- from the store -- */
 
 static void where_sql(struct buf *where, const char *environment_id, const struct window *window,
                       const struct filters *filters, const struct dimension *of, struct span id)
@@ -79,8 +80,8 @@ static enum err duration_ask(struct query *q, struct span where, int64_t *durati
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
     buf_adds(&sql, "SELECT toInt64(max(d)), toInt64(max(e)) FROM ");
-    store_views_from(&sql, q->store,
-                     "ifNull(player_source_duration, 0) AS d, arrayReduce('max', range_end) AS e", where);
+    store_views_from(&sql, q->store, "ifNull(player_source_duration, 0) AS d, arrayReduce('max', range_end) AS e",
+                     where);
     enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     struct bytes in = bytes_of(buf_span(&rows));
     int64_t sent = rb_i64(&in), seen = rb_i64(&in);
@@ -140,7 +141,7 @@ enum err query_heatmap(struct query *q, const char *environment_id, const struct
     return e;
 }
 
-/* -- hotspots ----------------------------------------------------------------------------------------------------------------- */
+/* -- hotspots -- */
 
 static int hotter_first(const void *x, const void *y)
 {

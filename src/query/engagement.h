@@ -14,8 +14,8 @@ struct heatmap {
 };
 /* Views ended in the window whose column of equals id and that have a playback range. */
 enum err query_heatmap(struct query *q, const char *environment_id, const struct window *window,
-                       const struct filters *filters, const struct dimension *of, struct span id, struct heatmap *out)
-    MUST_USE;
+                       const struct filters *filters, const struct dimension *of, struct span id,
+                       struct heatmap *out) MUST_USE;
 /* The share of views that watched bucket i, 0..1. */
 double heatmap_value(const struct heatmap *h, size_t i);
 

@@ -58,8 +58,9 @@ enum err query_errors(struct query *q, const char *environment_id, const struct 
     buf_init(&rows, ROWS_BYTES_MAX);
     *all_views = 0;
     question_where(&where, environment_id, window, CLOCK_END, filters);
-    buf_adds(&sql, "SELECT CAST(id AS Nullable(Int64)), if(isNull(id), NULL, any(code)), if(isNull(id), NULL, any(message)), "
-                   "toInt64(count()), toInt64(max(seen)) FROM ");
+    buf_adds(&sql,
+             "SELECT CAST(id AS Nullable(Int64)), if(isNull(id), NULL, any(code)), if(isNull(id), NULL, any(message)), "
+             "toInt64(count()), toInt64(max(seen)) FROM ");
     store_views_from(&sql, q->store,
                      "error_type_id AS id, CAST(player_error_code AS Nullable(String)) AS code, "
                      "CAST(player_error_message AS Nullable(String)) AS message, ifNull(error_last_seen, 0) AS seen",

@@ -12,7 +12,8 @@ struct error_row {
 };
 /* Most views first. all_views: every view ended in the window under the same filters. */
 enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
-                      const struct filters *filters, struct error_row **out, size_t *count, int64_t *all_views) MUST_USE;
+                      const struct filters *filters, struct error_row **out, size_t *count,
+                      int64_t *all_views) MUST_USE;
 
 /* Any error of any view, warnings included, by its id: code and message only. */
 enum err query_error_find(struct query *q, const char *environment_id, int64_t id, const struct filters *filters,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * CSV: comma, "\r\n" nowhere: lines end with "\n"; a field with a comma, a quote or a line break is quoted, quotes are
- * doubled (RFC 4180). Null is empty, times are "YYYY-MM-DD HH:MM:SS.mmm" UTC, booleans true and false, a trace is [a,b]. */
+ * doubled (RFC 4180). Null is empty, times are "YYYY-MM-DD HH:MM:SS.mmm" UTC, booleans true and false, a trace is
+ * [a,b]. */
 #include "query/export.h"
 
 #include "base/clock.h"
@@ -29,7 +30,7 @@ const struct export_column *export_column_at(size_t i)
     return &columns[i];
 }
 
-/* -- days ------------------------------------------------------------------------------------------------------------------- */
+/* -- days -- */
 
 enum err query_export_days(struct query *q, const char *environment_id, int64_t from_day, int64_t to_day,
                            struct export_day **out, size_t *count)
@@ -68,7 +69,7 @@ enum err query_export_days(struct query *q, const char *environment_id, int64_t 
     return e;
 }
 
-/* -- CSV ---------------------------------------------------------------------------------------------------------------------- */
+/* -- CSV -- */
 
 void export_csv_text(struct buf *out, struct span text)
 {
@@ -254,14 +255,16 @@ enum err query_export_parquet(struct query *q, const char *environment_id, int64
     bool first = true;
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (!((unsigned)columns[i].form & EXPORT_PARQUET)) continue;
-        buf_addf(&sql, columns[i].kind == EXPORT_TIME ? "%sfromUnixTimestamp64Milli(c%zu, 'UTC') AS " : "%sc%zu AS ", first ? "" : ", ", i);
+        buf_addf(&sql, columns[i].kind == EXPORT_TIME ? "%sfromUnixTimestamp64Milli(c%zu, 'UTC') AS " : "%sc%zu AS ",
+                 first ? "" : ", ", i);
         store_escape_identifier(&sql, span_of(columns[i].name));
         first = false;
     }
     buf_adds(&sql, " FROM ");
     day_sql(&sql, q, environment_id, day, EXPORT_PARQUET);
-    enum err e = sql.failed ? ERR_FULL
-                            : store_select_to(q->store, buf_span(&sql), &limits, "Parquet", parquet_piece, sink, &q->error);
+    enum err e = sql.failed
+                     ? ERR_FULL
+                     : store_select_to(q->store, buf_span(&sql), &limits, "Parquet", parquet_piece, sink, &q->error);
     buf_free(&sql);
     return e;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The daily exports: every view of an environment that ended on one UTC day, as CSV (resolutions 97) or, where the store
- * can make it, Parquet. Columns are those of export.def. */
+ * The daily exports: every view of an environment that ended on one UTC day, as CSV (resolutions 97) or, where the
+ * store can make it, Parquet. Columns are those of export.def. */
 #ifndef FF_QUERY_EXPORT_H
 #define FF_QUERY_EXPORT_H
 
@@ -39,7 +39,8 @@ struct export_sink {
 };
 enum err query_export_csv(struct query *q, const char *environment_id, int64_t day, struct export_sink *sink) MUST_USE;
 /* Only where store_dialect().parquet. rows is not counted. */
-enum err query_export_parquet(struct query *q, const char *environment_id, int64_t day, struct export_sink *sink) MUST_USE;
+enum err query_export_parquet(struct query *q, const char *environment_id, int64_t day,
+                              struct export_sink *sink) MUST_USE;
 
 /* One field of a CSV line: quoted where it has to be. For tests. */
 void export_csv_text(struct buf *out, struct span text);

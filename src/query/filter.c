@@ -59,8 +59,7 @@ static const char *parse_trace(struct span value, struct arena *arena, struct fi
         out->op = out->op == FILTER_IS ? FILTER_EMPTY : FILTER_NOT_EMPTY;
         return NULL;
     }
-    if (!bracket)
-        return refuse(arena, "%s is a trace: use +%s:value, -%s:value or %s:[a,b].", id, id, id, id);
+    if (!bracket) return refuse(arena, "%s is a trace: use +%s:value, -%s:value or %s:[a,b].", id, id, id, id);
     return parse_list(value, arena, out);
 }
 
@@ -108,12 +107,13 @@ const char *filter_parse_with(dimension_lookup *find, struct span element, struc
     struct span rest = out->op == FILTER_IS ? element : span_from(element, 1);
     ptrdiff_t colon = span_find(rest, ':');
     if (colon < 0)
-        return refuse(arena, "A filter is written dimension:value; \"%.*s\" is not.", (int)(element.len < 100 ? element.len : 100),
-                      element.ptr);
+        return refuse(arena, "A filter is written dimension:value; \"%.*s\" is not.",
+                      (int)(element.len < 100 ? element.len : 100), element.ptr);
     struct span id = span_upto(rest, (size_t)colon);
     out->dimension = find(id);
     if (out->dimension == NULL)
-        return refuse(arena, "There is no dimension \"%.*s\" to filter by.", (int)(id.len < 100 ? id.len : 100), id.ptr);
+        return refuse(arena, "There is no dimension \"%.*s\" to filter by.", (int)(id.len < 100 ? id.len : 100),
+                      id.ptr);
     struct span value = span_from(rest, (size_t)colon + 1);
     return out->dimension->type == DIMENSION_TRACE ? parse_trace(value, arena, out) : parse_scalar(value, arena, out);
 }
@@ -229,10 +229,8 @@ void metric_value_sql(const struct metric *m, struct buf *sql)
 {
     if (m->kind == METRIC_RATIO)
         buf_addf(sql, "if(ifNull(%s, 0) > 0 AND (%s), toFloat64(%s) / %s, NULL)", m->b, m->population, m->a, m->b);
-    else if (strcmp(m->population, "1") == 0)
-        buf_addf(sql, "toFloat64(%s)", m->a);
-    else
-        buf_addf(sql, "if(%s, toFloat64(%s), NULL)", m->population, m->a);
+    else if (strcmp(m->population, "1") == 0) buf_addf(sql, "toFloat64(%s)", m->a);
+    else buf_addf(sql, "if(%s, toFloat64(%s), NULL)", m->population, m->a);
 }
 
 void filters_sql(const struct filters *f, struct buf *sql)

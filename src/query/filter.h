@@ -8,20 +8,20 @@
 #include "query/tables.h"
 
 enum filter_op {
-    FILTER_IS,       /* scalar equals; trace is exactly the list */
+    FILTER_IS, /* scalar equals; trace is exactly the list */
     FILTER_IS_NOT,
-    FILTER_HAS,      /* trace contains */
+    FILTER_HAS, /* trace contains */
     FILTER_HAS_NOT,
-    FILTER_EMPTY,    /* no value; trace: [] */
+    FILTER_EMPTY, /* no value; trace: [] */
     FILTER_NOT_EMPTY,
 };
 
 struct filter {
     const struct dimension *dimension;
     enum filter_op op;
-    struct span value;         /* scalars; FILTER_HAS and FILTER_HAS_NOT: the element */
-    bool always;               /* ANDed with everything: a token's own filter */
-    const struct span *list;   /* FILTER_IS and FILTER_IS_NOT on a trace */
+    struct span value;       /* scalars; FILTER_HAS and FILTER_HAS_NOT: the element */
+    bool always;             /* ANDed with everything: a token's own filter */
+    const struct span *list; /* FILTER_IS and FILTER_IS_NOT on a trace */
     size_t list_count;
 };
 

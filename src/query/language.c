@@ -53,8 +53,7 @@ static bool members_known(struct reader *r, const struct json_node *object, cons
         const struct json_node *value = json_next(r->doc, key);
         size_t at = 0;
         while (names[at] && !span_is(key->v.s, names[at])) at++;
-        if (names[at] == NULL)
-            return refuse(r, "%s does not take \"%.*s\".", where, SPAN_ARG(shown(key->v.s)));
+        if (names[at] == NULL) return refuse(r, "%s does not take \"%.*s\".", where, SPAN_ARG(shown(key->v.s)));
         if (seen >> at & 1) return refuse(r, "%s has \"%s\" twice.", where, names[at]);
         seen |= 1u << at;
         key = json_next(r->doc, value);
@@ -82,7 +81,7 @@ static bool read_dimension_id(struct reader *r, const struct json_node *n, const
     return *out != NULL || refuse(r, "There is no dimension \"%.*s\".", SPAN_ARG(shown(n->v.s)));
 }
 
-/* -- metrics ------------------------------------------------------------------------------------------------------------- */
+/* -- metrics -- */
 
 static bool edges_explicit(struct reader *r, const struct json_node *list, double *edges, size_t *count)
 {
@@ -222,7 +221,7 @@ static bool read_metrics(struct reader *r, const struct json_node *list)
     return true;
 }
 
-/* -- dimensions and columns ----------------------------------------------------------------------------------------------- */
+/* -- dimensions and columns -- */
 
 static bool read_dimensions(struct reader *r, const struct json_node *list)
 {
@@ -254,7 +253,7 @@ static bool names_differ(struct reader *r)
     return true;
 }
 
-/* -- conditions -------------------------------------------------------------------------------------------------------------- */
+/* -- conditions -- */
 
 /* A text in the arena, for what JSON gives as a number. */
 static bool number_value(struct reader *r, const struct json_node *n, struct filter *f)
@@ -268,7 +267,8 @@ static bool number_value(struct reader *r, const struct json_node *n, struct fil
 
 static bool trace_value(struct reader *r, const struct json_node *n, struct filter *f)
 {
-    if (!json_is(n, JSON_ARRAY)) return refuse(r, "%s is a trace: it takes a list of texts, or null.", f->dimension->id);
+    if (!json_is(n, JSON_ARRAY))
+        return refuse(r, "%s is a trace: it takes a list of texts, or null.", f->dimension->id);
     struct span *items = take(r, n->count * sizeof *items);
     if (items == NULL) return false;
     r->values += n->count;
@@ -326,7 +326,8 @@ static bool read_tests(struct reader *r, const struct dimension *d, const struct
     return true;
 }
 
-static bool read_contains(struct reader *r, const struct dimension *d, const struct json_node *value, struct condition *out)
+static bool read_contains(struct reader *r, const struct dimension *d, const struct json_node *value,
+                          struct condition *out)
 {
     if (d->type != DIMENSION_TRACE) return refuse(r, "%s is not a trace: contains is for traces.", d->id);
     if (!json_is(value, JSON_STRING) || value->v.s.len == 0) return refuse(r, "contains takes one text.");
@@ -345,10 +346,12 @@ static bool read_leaf(struct reader *r, const struct json_node *n, struct condit
     static const struct {
         const char *name;
         bool negated, list, contains;
-    } operators[] = {{"is", false, false, false},     {"is_not", true, false, false},   {"in", false, true, false},
-                     {"not_in", true, true, false},   {"contains", false, false, true}, {"does_not_contain", true, false, true}};
+    } operators[] = {{"is", false, false, false},      {"is_not", true, false, false},
+                     {"in", false, true, false},       {"not_in", true, true, false},
+                     {"contains", false, false, true}, {"does_not_contain", true, false, true}};
     const struct dimension *d;
-    if (!members_known(r, n, "A condition", names) || !read_dimension_id(r, json_get(r->doc, n, "dimension"), &d)) return false;
+    if (!members_known(r, n, "A condition", names) || !read_dimension_id(r, json_get(r->doc, n, "dimension"), &d))
+        return false;
     const struct json_node *op = get(r, n, "operator"), *value = json_get(r->doc, n, "value");
     size_t at = 0;
     while (op && at < COUNT(operators) && !span_is(json_string(op), operators[at].name)) at++;
@@ -395,7 +398,8 @@ static const struct condition *read_condition(struct reader *r, const struct jso
     bool ok = true;
     if (!json_is(n, JSON_OBJECT)) ok = refuse(r, "A condition has to be an object.");
     else if (depth > PIVOT_DEPTH_MAX) ok = refuse(r, "Conditions may be nested %d deep.", PIVOT_DEPTH_MAX);
-    else if (++r->conditions > PIVOT_CONDITIONS_MAX) ok = refuse(r, "At most %d conditions may be given.", PIVOT_CONDITIONS_MAX);
+    else if (++r->conditions > PIVOT_CONDITIONS_MAX)
+        ok = refuse(r, "At most %d conditions may be given.", PIVOT_CONDITIONS_MAX);
     if (!ok) return NULL;
     static const char *const names[] = {"and", "or", "not"};
     const struct json_node *of = NULL;
@@ -411,7 +415,8 @@ static const struct condition *read_condition(struct reader *r, const struct jso
         c->kind = at == 1 ? CONDITION_ALL : CONDITION_ANY;
         ok = read_children(r, of, names[at - 1], depth, c);
     }
-    if (ok && r->values > PIVOT_VALUES_MAX) ok = refuse(r, "All conditions together may hold %d values.", PIVOT_VALUES_MAX);
+    if (ok && r->values > PIVOT_VALUES_MAX)
+        ok = refuse(r, "All conditions together may hold %d values.", PIVOT_VALUES_MAX);
     return ok ? c : NULL;
 }
 
@@ -422,7 +427,8 @@ static bool read_metric_filter(struct reader *r, const struct json_node *n, stru
         const char *written, *sql;
     } operators[] = {{">=", ">="}, {"<=", "<="}, {">", ">"}, {"<", "<"}, {"=", "="}, {"==", "="}, {"!=", "!="}};
     if (!json_is(n, JSON_OBJECT)) return refuse(r, "metric_filters has to be a list of objects.");
-    if (!members_known(r, n, "A metric filter", names) || !read_metric_id(r, json_get(r->doc, n, "metric"), &out->metric))
+    if (!members_known(r, n, "A metric filter", names) ||
+        !read_metric_id(r, json_get(r->doc, n, "metric"), &out->metric))
         return false;
     if (!out->metric->filterable) return refuse(r, "%s cannot be used in metric_filters.", out->metric->id);
     struct span op = json_string(json_get(r->doc, n, "operator"));
@@ -456,7 +462,7 @@ static bool read_filters(struct reader *r, const struct json_node *where, const 
     return true;
 }
 
-/* -- window, order, paging ---------------------------------------------------------------------------------------------------- */
+/* -- window, order, paging -- */
 
 static bool read_timeframe(struct reader *r, const struct json_node *list, int64_t now_s)
 {
@@ -525,7 +531,8 @@ static bool read_order(struct reader *r, const struct json_node *list)
             p->order[p->order_count++] = (struct pivot_order){.by = PIVOT_BY_METRIC, .descending = true};
         return true;
     }
-    if (!json_is(list, JSON_ARRAY) || list->count > ORDER_MAX) return refuse(r, "order has to be a list of up to %d columns.", ORDER_MAX);
+    if (!json_is(list, JSON_ARRAY) || list->count > ORDER_MAX)
+        return refuse(r, "order has to be a list of up to %d columns.", ORDER_MAX);
     const struct json_node *n = json_first(list);
     for (uint32_t i = 0; i < list->count; i++, n = json_next(r->doc, n))
         if (!read_order_entry(r, n)) return false;
@@ -552,7 +559,8 @@ static bool read_weighted(struct reader *r, const struct json_node *n)
         bool one_meaning = m->kind == PIVOT_HISTOGRAM ||
                            (m->kind == PIVOT_MEASURE && m->metric->kind != METRIC_VIEWERS &&
                             (m->measure == MEASURE_COUNT || m->measure == MEASURE_SUM || m->measure == MEASURE_AVG));
-        if (!one_meaning) return refuse(r, "%s cannot be weighted; only count, sum, avg and histograms can.", m->name.ptr);
+        if (!one_meaning)
+            return refuse(r, "%s cannot be weighted; only count, sum, avg and histograms can.", m->name.ptr);
     }
     return true;
 }
@@ -560,8 +568,9 @@ static bool read_weighted(struct reader *r, const struct json_node *n)
 const char *pivot_parse(const struct json_doc *doc, const struct json_node *root, int64_t now_s, struct arena *arena,
                         struct pivot *out)
 {
-    static const char *const names[] = {"metrics", "dimensions", "filters", "metric_filters", "timeframe", "time_bucket",
-                                        "order",   "limit",      "page",    "weighted",       NULL};
+    static const char *const names[] = {"metrics",   "dimensions",  "filters", "metric_filters",
+                                        "timeframe", "time_bucket", "order",   "limit",
+                                        "page",      "weighted",    NULL};
     struct reader r = {.doc = doc, .arena = arena, .out = out};
     *out = (struct pivot){.limit = PIVOT_LIMIT, .page = 1};
     out->filters.items = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The statement is
- *   SELECT k, x0.., c0.. FROM (SELECT t AS k, g0.., <aggregates> AS c0.. FROM <views> GROUP BY t, g0..) ORDER BY .. LIMIT ..
- * where <views> is one branch for each clock that the metrics use; a metric's value v<i> is null in the branch of the
- * other clock. */
+ *   SELECT k, x0.., c0.. FROM (SELECT t AS k, g0.., <aggregates> AS c0.. FROM <views> GROUP BY t, g0..) ORDER BY ..
+ * LIMIT .. where <views> is one branch for each clock that the metrics use; a metric's value v<i> is null in the branch
+ * of the other clock. */
 #include "query/pivot.h"
 
 #include "store/dialect.h"
@@ -15,7 +15,7 @@
 enum { SQL_BYTES_MAX = 8 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024, PIVOT_MS = 30000 };
 #define PIVOT_MEMORY_BYTES UINT64_C(2000000000)
 
-/* -- inside: one row a view and clock ----------------------------------------------------------------------------------- */
+/* -- inside: one row a view and clock -- */
 
 static void condition_sql(const struct condition *c, struct buf *sql)
 {
@@ -55,7 +55,9 @@ static void value_sql(struct buf *sql, const struct pivot_metric *m, size_t i, e
     if (!needs_ratio(m)) return;
     const char *const parts[] = {of->a, of->b};
     for (size_t k = 0; k < COUNT(parts); k++) {
-        if (own) buf_addf(sql, ", CAST(if(isNull(v%zu), NULL, toFloat64(%s)) AS Nullable(Float64)) AS %c%zu", i, parts[k], "ab"[k], i);
+        if (own)
+            buf_addf(sql, ", CAST(if(isNull(v%zu), NULL, toFloat64(%s)) AS Nullable(Float64)) AS %c%zu", i, parts[k],
+                     "ab"[k], i);
         else buf_addf(sql, ", CAST(NULL AS Nullable(Float64)) AS %c%zu", "ab"[k], i);
     }
 }
@@ -99,7 +101,7 @@ static void branches_sql(struct buf *sql, const struct store *store, const char 
     buf_addc(sql, ')');
 }
 
-/* -- aggregates ------------------------------------------------------------------------------------------------------------ */
+/* -- aggregates -- */
 
 static void weight_of_sql(struct buf *sql, bool weighted, const char *condition)
 {
@@ -116,7 +118,8 @@ static void percentile_sql(struct buf *sql, const struct store *store, double q,
     buf_addc(sql, ')');
 }
 
-static void measure_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i, bool weighted)
+static void measure_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i,
+                        bool weighted)
 {
     char known[32];
     (void)snprintf(known, sizeof known, "isNotNull(v%zu)", i);
@@ -148,20 +151,20 @@ static void histogram_sql(struct buf *sql, const struct pivot_metric *m, size_t 
 {
     char condition[160];
     for (size_t k = 0; k <= m->edge_count; k++) {
-        if (k == 0)
-            (void)snprintf(condition, sizeof condition, "ifNull(v%zu < %.17g, 0)", i, m->edges[0]);
+        if (k == 0) (void)snprintf(condition, sizeof condition, "ifNull(v%zu < %.17g, 0)", i, m->edges[0]);
         else if (k == m->edge_count)
             (void)snprintf(condition, sizeof condition, "ifNull(v%zu >= %.17g, 0)", i, m->edges[k - 1]);
         else
-            (void)snprintf(condition, sizeof condition, "ifNull(v%zu >= %.17g AND v%zu < %.17g, 0)", i, m->edges[k - 1], i,
-                           m->edges[k]);
+            (void)snprintf(condition, sizeof condition, "ifNull(v%zu >= %.17g AND v%zu < %.17g, 0)", i, m->edges[k - 1],
+                           i, m->edges[k]);
         buf_adds(sql, ", ");
         weight_of_sql(sql, weighted, condition);
         buf_addf(sql, " AS c%zu_%zu", i, k);
     }
 }
 
-static void aggregate_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i, bool weighted)
+static void aggregate_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i,
+                          bool weighted)
 {
     if (m->kind == PIVOT_HISTOGRAM) {
         histogram_sql(sql, m, i, weighted);
@@ -174,7 +177,7 @@ static void aggregate_sql(struct buf *sql, const struct store *store, const stru
     buf_addf(sql, ", nan)) AS c%zu", i);
 }
 
-/* -- the whole ---------------------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 static bool is_grouped(const struct pivot *p)
 {
@@ -247,7 +250,7 @@ void pivot_sql(struct buf *sql, const struct store *store, const char *environme
     buf_addf(sql, " LIMIT %lld, %u", (long long)(p->page - 1) * p->limit, p->limit);
 }
 
-/* -- answers ------------------------------------------------------------------------------------------------------------------ */
+/* -- answers -- */
 
 static bool read_row(struct query *q, const struct pivot *p, struct bytes *in, struct pivot_cell *cells)
 {
@@ -288,14 +291,15 @@ static enum err read_rows(struct query *q, const struct pivot *p, struct span ro
     return ERR_NONE;
 }
 
-static enum err ask(struct query *q, const char *environment_id, const struct pivot *p, bool count_only, struct buf *rows)
+static enum err ask(struct query *q, const char *environment_id, const struct pivot *p, bool count_only,
+                    struct buf *rows)
 {
     struct buf sql;
     struct store_limits limits = {.timeout_ms = PIVOT_MS, .memory_bytes = PIVOT_MEMORY_BYTES};
     buf_init(&sql, SQL_BYTES_MAX);
     pivot_sql(&sql, q->store, environment_id, p, count_only);
-    enum err e = sql.failed ? ERR_FULL
-                            : store_select_as(q->store, buf_span(&sql), &limits, "RowBinary", rows, &q->error);
+    enum err e =
+        sql.failed ? ERR_FULL : store_select_as(q->store, buf_span(&sql), &limits, "RowBinary", rows, &q->error);
     buf_free(&sql);
     return e;
 }

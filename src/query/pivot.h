@@ -26,9 +26,9 @@ struct pivot_metric {
     struct span name; /* of the column; NUL-terminated */
     const struct metric *metric;
     enum pivot_kind kind;
-    enum measure measure;  /* PIVOT_MEASURE */
-    double percentile;     /* PIVOT_PERCENTILE: 0..1 */
-    const double *edges;   /* PIVOT_HISTOGRAM: ascending */
+    enum measure measure; /* PIVOT_MEASURE */
+    double percentile;    /* PIVOT_PERCENTILE: 0..1 */
+    const double *edges;  /* PIVOT_HISTOGRAM: ascending */
     size_t edge_count;
 };
 
@@ -72,10 +72,10 @@ void pivot_sql(struct buf *sql, const struct store *store, const char *environme
                bool count_only);
 
 struct pivot_cell {
-    struct span text;   /* dimension; ptr NULL: none */
-    double value;       /* time: bucket's start in s; metric, where it is not a histogram */
+    struct span text; /* dimension; ptr NULL: none */
+    double value;     /* time: bucket's start in s; metric, where it is not a histogram */
     bool has_value;
-    double *counts;     /* histogram: below, each bucket, above */
+    double *counts; /* histogram: below, each bucket, above */
 };
 /* cells: time (if any), dimensions, metrics; row by row. */
 struct pivot_rows {
@@ -83,6 +83,7 @@ struct pivot_rows {
     size_t columns, n;
     int64_t total; /* rows of all pages */
 };
-enum err query_pivot(struct query *q, const char *environment_id, const struct pivot *p, struct pivot_rows *out) MUST_USE;
+enum err query_pivot(struct query *q, const char *environment_id, const struct pivot *p,
+                     struct pivot_rows *out) MUST_USE;
 
 #endif

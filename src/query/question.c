@@ -47,7 +47,9 @@ void question_aggregate(struct buf *sql, const struct store *store, const struct
     switch (measure) {
     case MEASURE_COUNT: buf_adds(sql, "toFloat64(count())"); return;
     case MEASURE_SUM: buf_adds(sql, "toFloat64(sum(v))"); return;
-    case MEASURE_AVG: buf_adds(sql, m->kind == METRIC_RATIO ? "toFloat64(sum(a) / sum(b))" : "toFloat64(avg(v))"); return;
+    case MEASURE_AVG:
+        buf_adds(sql, m->kind == METRIC_RATIO ? "toFloat64(sum(a) / sum(b))" : "toFloat64(avg(v))");
+        return;
     case MEASURE_MEDIAN:
     case MEASURE_95TH: percentile_sql(sql, store, q); return;
     }
@@ -142,7 +144,8 @@ void query_timeseries_sql(struct buf *sql, const struct store *store, const stru
     buf_addf(sql, "SELECT toInt64(intDiv(t, %lld)) AS k, ", (long long)step_s * 1000);
     aggregates_sql(sql, store, question);
     buf_adds(sql, " FROM ");
-    inner_sql(sql, store, question, question->metric->clock == CLOCK_START ? ", view_start AS t" : ", view_end AS t", "");
+    inner_sql(sql, store, question, question->metric->clock == CLOCK_START ? ", view_start AS t" : ", view_end AS t",
+              "");
     buf_adds(sql, " GROUP BY k");
 }
 
@@ -179,14 +182,16 @@ void dimension_text_sql(struct buf *sql, const struct dimension *d, const char *
     case DIMENSION_NUMBER:
     case DIMENSION_FPS: buf_addf(sql, "CAST(toString(%s) AS Nullable(String))", g); return;
     case DIMENSION_BOOL:
-    case DIMENSION_NBOOL: buf_addf(sql, "CAST(if(isNull(%s), NULL, if(%s = 1, 'true', 'false')) AS Nullable(String))", g, g); return;
+    case DIMENSION_NBOOL:
+        buf_addf(sql, "CAST(if(isNull(%s), NULL, if(%s = 1, 'true', 'false')) AS Nullable(String))", g, g);
+        return;
     case DIMENSION_TRACE:
         buf_addf(sql, "CAST(concat('[', arrayStringConcat(%s, ','), ']') AS Nullable(String))", g);
         return;
     }
 }
 
-/* -- segments: scores and ranks (resolutions 89, 90) -------------------------------------------------------------------- */
+/* -- segments: scores and ranks (resolutions 89, 90) -- */
 
 /* Twelve digits: parallel sums differ in the last ones from run to run, and ties have to stay ties. */
 static double steady(double v)
@@ -256,7 +261,9 @@ static void segments_sql(struct buf *sql, const struct store *store, const struc
 
 static void overall_sql(struct buf *sql, const struct store *store, const struct question *question)
 {
-    buf_addf(sql, "SELECT toUInt8(%u), CAST(NULL AS Nullable(String)), n, value, watch, playing FROM (SELECT toInt64(count()) AS n, ",
+    buf_addf(sql,
+             "SELECT toUInt8(%u), CAST(NULL AS Nullable(String)), n, value, watch, playing FROM (SELECT "
+             "toInt64(count()) AS n, ",
              (unsigned)UINT8_MAX);
     question_aggregate(sql, store, question->metric, question->measure);
     buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
@@ -330,13 +337,14 @@ void query_breakdown_sql(struct buf *sql, const struct store *store, const struc
     segments_sql(sql, store, question, by, 0, false, " WITH ROLLUP");
 }
 
-/* WITH ROLLUP adds the row of everything, with the default value as its field: of the rows with that field it is the one
- * with the most views. When the default is a segment of its own and holds every view, both rows say the same. */
+/* WITH ROLLUP adds the row of everything, with the default value as its field: of the rows with that field it is the
+ * one with the most views. When the default is a segment of its own and holds every view, both rows say the same. */
 static void rollup_take(const struct question *question, const struct dimension *by, struct segment *rows, size_t *n,
                         struct answer *overall)
 {
-    struct span empty = by->type == DIMENSION_TRACE ? SPAN("[]") : by->type == DIMENSION_BOOL ? SPAN("false")
-                                                                                          : (struct span){NULL, 0};
+    struct span empty = by->type == DIMENSION_TRACE  ? SPAN("[]")
+                        : by->type == DIMENSION_BOOL ? SPAN("false")
+                                                     : (struct span){NULL, 0};
     size_t at = *n;
     for (size_t i = 0; i < *n; i++) {
         bool is_default = empty.ptr ? span_eq(rows[i].field, empty) : rows[i].field.ptr == NULL;
@@ -380,7 +388,7 @@ enum err query_insights(struct query *q, const struct question *question, struct
     return segments_run(q, question, &sql, by, out, count, &overall);
 }
 
-/* -- values of a dimension ------------------------------------------------------------------------------------------------ */
+/* -- values of a dimension -- */
 
 static int segment_more_views_first(const void *x, const void *y)
 {
@@ -403,7 +411,8 @@ enum err query_values(struct query *q, const char *environment_id, const struct 
     buf_adds(&sql, "SELECT ");
     if (elements) buf_adds(&sql, "CAST(e AS Nullable(String))");
     else dimension_text_sql(&sql, by, "g");
-    buf_addf(&sql, " AS field, toInt64(count()) FROM (SELECT %s FROM ", elements ? "arrayJoin(arrayDistinct(g)) AS e" : "g");
+    buf_addf(&sql, " AS field, toInt64(count()) FROM (SELECT %s FROM ",
+             elements ? "arrayJoin(arrayDistinct(g)) AS e" : "g");
     store_views_from(&sql, q->store, columns.ptr, buf_span(&where));
     buf_addf(&sql, ") GROUP BY %s", elements ? "e" : "g");
     buf_free(&columns);

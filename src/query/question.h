@@ -26,7 +26,7 @@ struct query {
 };
 
 struct answer {
-    double value; /* meaningless when !has_value */
+    double value;   /* meaningless when !has_value */
     bool has_value; /* false: no view matched (counts and sums are then 0 and have one) */
     int64_t views, watch_ms, playing_ms;
 };
@@ -43,8 +43,8 @@ enum err query_timeseries(struct query *q, const struct question *question, int6
 struct segment {
     struct span field; /* ptr NULL: views without a value */
     struct answer answer;
-    double score;       /* negative harms (resolutions 89) */
-    int64_t rank;       /* 1 harms most */
+    double score;                      /* negative harms (resolutions 89) */
+    int64_t rank;                      /* 1 harms most */
     const struct dimension *dimension; /* insights */
 };
 /* All segments of a dimension with score and rank, in order of rank. overall: of all of them together. */
@@ -68,7 +68,7 @@ void query_timeseries_sql(struct buf *sql, const struct store *store, const stru
 void query_breakdown_sql(struct buf *sql, const struct store *store, const struct question *question,
                          const struct dimension *by);
 
-/* -- pieces, for other statements -------------------------------------------------------------------------------------- */
+/* -- pieces, for other statements -- */
 
 /* " environment_id = '...' AND view_end >= ... AND <filters>": which views a window selects by a clock. */
 void question_where(struct buf *sql, const char *environment_id, const struct window *window, enum metric_clock clock,

@@ -8,7 +8,8 @@ enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 1024 * 1024, START_MS =
 
 /* The expressions everything is made of, as texts. */
 struct words {
-    struct buf failure;  /* position in the row's lists of its first fatal error that is no business exception; 0: none */
+    struct buf
+        failure; /* position in the row's lists of its first fatal error that is no business exception; 0: none */
     struct buf business; /* of its first fatal business exception */
     struct buf error;    /* of the view's error: the failure, else the business exception */
 };
@@ -74,8 +75,8 @@ static void words_free(struct words *w)
 /* Each writes one expression. "list[position]", null where the position is 0. */
 static void nullable_at(struct buf *sql, const char *list, const char *position, const char *and_also)
 {
-    buf_addf(sql, "if(%s > 0%s, CAST(%s[%s] AS Nullable(Int64)), CAST(NULL AS Nullable(Int64)))", position, and_also, list,
-             position);
+    buf_addf(sql, "if(%s > 0%s, CAST(%s[%s] AS Nullable(Int64)), CAST(NULL AS Nullable(Int64)))", position, and_also,
+             list, position);
 }
 
 static void text_at(struct buf *sql, const char *list, const char *position)
@@ -88,8 +89,9 @@ static void where_sql(struct buf *sql, const char *environment_id, const struct 
     const char *f = w->failure.ptr, *b = w->business.ptr, *e = w->error.ptr;
     buf_adds(sql, "environment_id = ");
     store_escape_text(sql, span_of(environment_id));
-    buf_addf(sql, " AND notEmpty(error_ids) AND (playback_failure != (%s > 0) OR playback_business_exception != (%s > 0)",
-             f, b);
+    buf_addf(sql,
+             " AND notEmpty(error_ids) AND (playback_failure != (%s > 0) OR playback_business_exception != (%s > 0)", f,
+             b);
     buf_addf(sql, " OR ad_playback_failure != (%s > 0 AND error_in_ad[%s] = 1)", f, f);
     buf_adds(sql, " OR ifNull(error_type_id, 0) != ifNull(");
     nullable_at(sql, "error_ids", e, "");
@@ -103,14 +105,15 @@ static void where_sql(struct buf *sql, const char *environment_id, const struct 
 }
 
 /* Resolutions 52 and 56, as in views/score.c. The three sub-scores do not depend on errors. */
-static const char trades[] =
-    "[pow(rebuffer_score, 0.62) * pow(video_quality_score, 0.38), pow(rebuffer_score, 0.54) * pow(startup_time_score, 0.46), "
-    "pow(startup_time_score, 0.58) * pow(video_quality_score, 0.42)]";
+static const char trades[] = "[pow(rebuffer_score, 0.62) * pow(video_quality_score, 0.38), pow(rebuffer_score, 0.54) * "
+                             "pow(startup_time_score, 0.46), "
+                             "pow(startup_time_score, 0.58) * pow(video_quality_score, 0.42)]";
 
 static void success_sql(struct buf *sql, const struct words *w)
 {
     buf_addf(sql,
-             "multiIf(%s > 0, toFloat64(0), watched = 1, toFloat64(1), ifNull(toInt64(watch_time), view_end - view_start) < 1000, "
+             "multiIf(%s > 0, toFloat64(0), watched = 1, toFloat64(1), ifNull(toInt64(watch_time), view_end - "
+             "view_start) < 1000, "
              "CAST(NULL AS Nullable(Float64)), toFloat64(0.5))",
              w->failure.ptr);
 }
@@ -120,7 +123,8 @@ static void overall_sql(struct buf *sql, const struct words *w)
     buf_adds(sql, "(");
     success_sql(sql, w);
     buf_addf(sql,
-             ") * if(arrayCount(x -> isNotNull(x), %s) > 0, arraySum(x -> ifNull(x, 0), %s) / arrayCount(x -> isNotNull(x), %s), "
+             ") * if(arrayCount(x -> isNotNull(x), %s) > 0, arraySum(x -> ifNull(x, 0), %s) / arrayCount(x -> "
+             "isNotNull(x), %s), "
              "coalesce(rebuffer_score, startup_time_score, video_quality_score, toFloat64(1)))",
              trades, trades, trades);
 }
@@ -217,16 +221,17 @@ void recategorise_update_sql(struct buf *sql, const char *environment_id, const 
     words_free(&w);
 }
 
-/* -- asking -------------------------------------------------------------------------------------------------------------------- */
+/* -- asking -- */
 
-enum err query_recategorise_rows(struct query *q, const char *environment_id, const struct error_override *rules, size_t n,
-                                 struct recategorise_rows *out)
+enum err query_recategorise_rows(struct query *q, const char *environment_id, const struct error_override *rules,
+                                 size_t n, struct recategorise_rows *out)
 {
     struct buf sql, rows;
     struct store_limits limits = {.timeout_ms = 600000};
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    buf_adds(&sql, "SELECT toInt64(count()), toInt64(min(view_end)), toInt64(max(view_end)) FROM firstframe.views WHERE ");
+    buf_adds(&sql,
+             "SELECT toInt64(count()), toInt64(min(view_end)), toInt64(max(view_end)) FROM firstframe.views WHERE ");
     recategorise_where_sql(&sql, environment_id, rules, n);
     enum err e =
         sql.failed ? ERR_FULL : store_select_as(q->store, buf_span(&sql), &limits, "RowBinary", &rows, &q->error);
@@ -240,7 +245,8 @@ enum err query_recategorise_rows(struct query *q, const char *environment_id, co
     return e;
 }
 
-enum err query_recategorise_start(struct query *q, const char *environment_id, const struct error_override *rules, size_t n)
+enum err query_recategorise_start(struct query *q, const char *environment_id, const struct error_override *rules,
+                                  size_t n)
 {
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);

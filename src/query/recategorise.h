@@ -2,10 +2,10 @@
  * What the environment's people decided about error codes, applied to views that are stored already.
  *
  * A row keeps each of its errors as sent, so its outcome follows from them and from the rules alone; everything that
- * depends on an error's category is then a function of the row, written here as SQL, and one ALTER ... UPDATE brings all
- * rows in line that are not. No row is inserted or removed, so none is counted twice or missing at any moment, and rows
- * that arrive meanwhile are not touched. The same functions in C, for new views: views/fold_errors.c, views/score.c;
- * docs/decisions/recategorise.md says why it is done this way. */
+ * depends on an error's category is then a function of the row, written here as SQL, and one ALTER ... UPDATE brings
+ * all rows in line that are not. No row is inserted or removed, so none is counted twice or missing at any moment, and
+ * rows that arrive meanwhile are not touched. The same functions in C, for new views: views/fold_errors.c,
+ * views/score.c; docs/decisions/recategorise.md says why it is done this way. */
 #ifndef FF_QUERY_RECATEGORISE_H
 #define FF_QUERY_RECATEGORISE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The statement is always
- *   SELECT <group>, sum(x_ms) FROM (SELECT <arrays>, <dimension or time> AS g FROM <views>) ARRAY JOIN <arrays> GROUP BY ...
- * with every attribute grouped raw; texts are made, and equal ones put together, here. */
+ *   SELECT <group>, sum(x_ms) FROM (SELECT <arrays>, <dimension or time> AS g FROM <views>) ARRAY JOIN <arrays> GROUP
+ * BY ... with every attribute grouped raw; texts are made, and equal ones put together, here. */
 #include "query/subview.h"
 
 #include "base/json.h"
@@ -38,7 +38,8 @@ static const struct dimension rendition_attributes[] = {
 static const struct dimension mode_attributes[] = {
 #define SUBVIEW_VIEW(id, column, type)
 #define SUBVIEW_RENDITION(id, array, type, null, suffix)
-#define SUBVIEW_MODE(id, array) {#id, "nullIf(x_" #id ", '')", DIMENSION_TEXT, DIMENSION_UNLISTED, DIMENSION_OWN, false},
+#define SUBVIEW_MODE(id, array)                                                                                        \
+    {#id, "nullIf(x_" #id ", '')", DIMENSION_TEXT, DIMENSION_UNLISTED, DIMENSION_OWN, false},
 #include "query/subview.def"
 #undef SUBVIEW_VIEW
 #undef SUBVIEW_RENDITION
@@ -111,7 +112,7 @@ bool subview_is_attribute(const struct dimension *d)
     return strncmp(d->column, "nullIf(", 7) == 0;
 }
 
-/* -- statements --------------------------------------------------------------------------------------------------------- */
+/* -- statements -- */
 
 /* " FROM (...) ARRAY JOIN ... WHERE ..."; extra: one more inner column with ", ", or "". */
 static void parts_sql(struct buf *sql, struct query *q, const struct subview_question *question, const char *extra,
@@ -176,7 +177,7 @@ static void grouped_sql(struct buf *sql, const struct subview_question *question
             buf_addf(sql, ", x_%s", subview_attribute_at(question->type, i)->id);
 }
 
-/* -- texts ----------------------------------------------------------------------------------------------------------------- */
+/* -- texts -- */
 
 static void number_text(struct buf *out, int64_t v, const char *suffix)
 {
@@ -234,7 +235,7 @@ void subview_rendition_text(struct buf *out, const struct subview_rendition *r, 
     }
 }
 
-/* -- rows -------------------------------------------------------------------------------------------------------------------- */
+/* -- rows -- */
 
 static struct subview_row *row_new(struct arena *arena, struct subview_rows *rows, size_t *room)
 {
@@ -273,8 +274,7 @@ static void rows_settle(struct subview_rows *rows)
     for (size_t i = 1; i < rows->n; i++) {
         if (by_group_and_value(&rows->items[kept], &rows->items[i]) == 0)
             rows->items[kept].playing_ms += rows->items[i].playing_ms;
-        else
-            rows->items[++kept] = rows->items[i];
+        else rows->items[++kept] = rows->items[i];
     }
     rows->n = kept + 1;
     qsort(rows->items, rows->n, sizeof *rows->items, most_first);
@@ -374,8 +374,8 @@ enum err query_subview_comparison(struct query *q, const struct subview_question
     }
     buf_addf(&group, "%zu) AS x_g", value_count);
     buf_addc(&where, ')');
-    enum err e = group.failed || where.failed ? ERR_FULL
-                                              : groups_ask(q, question, "x_g", group.ptr, buf_span(&where), out);
+    enum err e =
+        group.failed || where.failed ? ERR_FULL : groups_ask(q, question, "x_g", group.ptr, buf_span(&where), out);
     buf_free(&group);
     buf_free(&where);
     return e;

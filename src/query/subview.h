@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Playing time by what was playing: by rendition, or by playback mode. Resolutions 116 to 118. The stored parts of a view
- * are its rendition_... and mode_... arrays; a view without them (its player did not say) is not in.
- * A part belongs to a question by the end of its view. */
+ * Playing time by what was playing: by rendition, or by playback mode. Resolutions 116 to 118. The stored parts of a
+ * view are its rendition_... and mode_... arrays; a view without them (its player did not say) is not in. A part
+ * belongs to a question by the end of its view. */
 #ifndef FF_QUERY_SUBVIEW_H
 #define FF_QUERY_SUBVIEW_H
 
@@ -26,8 +26,8 @@ struct subview_question {
     struct window window; /* snapped */
     enum subview_type type;
     subview_set group_by;
-    const struct filters *filters;       /* of the view: a token's, and those of view dimensions */
-    const struct filters *part_filters;  /* of the subview's own dimensions */
+    const struct filters *filters;      /* of the view: a token's, and those of view dimensions */
+    const struct filters *part_filters; /* of the subview's own dimensions */
 };
 
 struct subview_row {
@@ -42,8 +42,8 @@ struct subview_rows {
 
 enum err query_subview_overall(struct query *q, const struct subview_question *question, int64_t *playing_ms) MUST_USE;
 /* Rows in groups: most playing time first, then by value; equal values are one row. group is 0. */
-enum err query_subview_breakdown(struct query *q, const struct subview_question *question, struct subview_rows *out)
-    MUST_USE;
+enum err query_subview_breakdown(struct query *q, const struct subview_question *question,
+                                 struct subview_rows *out) MUST_USE;
 /* The same within each of the values (ptr NULL: views without one) of a view dimension: group is the value's index. */
 enum err query_subview_comparison(struct query *q, const struct subview_question *question, const struct dimension *by,
                                   const struct span *values, size_t value_count, struct subview_rows *out) MUST_USE;
@@ -54,7 +54,8 @@ enum err query_subview_series(struct query *q, const struct subview_question *qu
 enum err query_subview_values(struct query *q, const struct subview_question *question, const struct dimension *by,
                               struct subview_rows *out) MUST_USE;
 
-/* breakdown_value of a rendition's attributes, those of the set, in their order; numbers -1 and texts "" are unknown. */
+/* breakdown_value of a rendition's attributes, those of the set, in their order; numbers -1 and texts "" are unknown.
+ */
 struct subview_rendition {
     int64_t bitrate, width, height;
     double fps;

@@ -3,7 +3,8 @@
 
 static const struct metric metrics[] = {
 #define METRIC(id, kind, a, b, population, clock, better, measure, unit, filterable, meaning)                          \
-    {#id, METRIC_##kind, a, b, population, CLOCK_##clock, BETTER_##better, MEASURE_##measure, UNIT_##unit, filterable, meaning},
+    {#id,         METRIC_##kind, a,      b, population, CLOCK_##clock, BETTER_##better, MEASURE_##measure,             \
+     UNIT_##unit, filterable,    meaning},
 #define ALIAS(name, id)
 #include "query/metrics.def"
 #undef METRIC
@@ -20,7 +21,8 @@ static const struct {
 #undef ALIAS
 };
 
-/* The SQL of a dimension's value: booleans are never null (view_dropped is while a view is pending; then it is false). */
+/* The SQL of a dimension's value: booleans are never null (view_dropped is while a view is pending; then it is false).
+ */
 #define COLUMN_TEXT(column) column
 #define COLUMN_NUMBER(column) column
 #define COLUMN_FPS(column) column

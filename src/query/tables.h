@@ -27,14 +27,22 @@ size_t metric_count(void);
 const struct metric *metric_at(size_t i);
 /* By id or alias; NULL when there is no such metric. */
 const struct metric *metric_find(struct span id);
-const char *metric_unit_name(enum metric_unit unit); /* "milliseconds", "score", "percentage", "number", "per_minute", "mbps" */
+const char *metric_unit_name(
+    enum metric_unit unit); /* "milliseconds", "score", "percentage", "number", "per_minute", "mbps" */
 
 const char *measure_name(enum measure m); /* "95th", ... */
 bool measure_from_name(struct span name, enum measure *out) MUST_USE;
 /* unique_viewers has count only. */
 bool metric_offers(const struct metric *m, enum measure measure);
 
-enum dimension_type { DIMENSION_TEXT, DIMENSION_NUMBER, DIMENSION_FPS, DIMENSION_BOOL, DIMENSION_NBOOL, DIMENSION_TRACE };
+enum dimension_type {
+    DIMENSION_TEXT,
+    DIMENSION_NUMBER,
+    DIMENSION_FPS,
+    DIMENSION_BOOL,
+    DIMENSION_NBOOL,
+    DIMENSION_TRACE
+};
 enum dimension_list { DIMENSION_BASIC, DIMENSION_ADVANCED, DIMENSION_UNLISTED };
 enum dimension_uses { DIMENSION_ANY, DIMENSION_BREAKDOWN, DIMENSION_OWN };
 

@@ -119,7 +119,7 @@ enum err query_view_list(struct query *q, const struct view_list_question *quest
     return e;
 }
 
-/* -- one view --------------------------------------------------------------------------------------------------------------- */
+/* -- one view -- */
 
 #define READ_LC(in) text_copy(arena, in)
 #define READ_STR(in) text_copy(arena, in)
@@ -187,7 +187,8 @@ static struct list_f64 read_doubles(struct arena *arena, struct bytes *in)
     return list;
 }
 
-static const char row_columns[] = "property_id, id_hi, id_lo, version, final, had_pending, view_start, view_end, inserted_at, updated_at"
+static const char row_columns[] =
+    "property_id, id_hi, id_lo, version, final, had_pending, view_start, view_end, inserted_at, updated_at"
 #define COL(name, kind, rest, form, meaning) ", " SQL_##kind(#name)
 #include "views/columns.def"
 #undef COL

@@ -19,10 +19,10 @@ struct view_list_question {
     const char *environment_id;
     struct window window;
     const struct filters *filters;
-    struct span viewer_id;   /* equals viewer_user_id or mux_viewer_id; empty: all */
+    struct span viewer_id; /* equals viewer_user_id or mux_viewer_id; empty: all */
     enum { ERRORS_ALL, ERRORS_ANY, ERRORS_ONE } errors;
     int64_t error_id;
-    bool descending;         /* by view_end, ties by id ascending */
+    bool descending; /* by view_end, ties by id ascending */
     uint32_t limit, page;
 };
 /* total: before paging. */

@@ -45,7 +45,7 @@ void store_settings_add(struct store_settings *s, const char *name, const char *
     s->items[s->count++] = (struct store_setting){name, value};
 }
 
-/* -- opening -------------------------------------------------------------------------------------------------- */
+/* -- opening -- */
 
 static bool client_header(struct store_client *c, const char *name, const char *value)
 {
@@ -196,7 +196,7 @@ void store_client_free(struct store_client *c)
     curl_global_cleanup();
 }
 
-/* -- handles -------------------------------------------------------------------------------------------------- */
+/* -- handles -- */
 
 static CURL *handle_take(struct store_client *c)
 {
@@ -230,7 +230,7 @@ static void handle_return(struct store_client *c, CURL *h)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* -- one exchange --------------------------------------------------------------------------------------------- */
+/* -- one exchange -- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
@@ -445,7 +445,7 @@ static enum err client_run(struct store_client *c, const struct request *r, stru
     return e;
 }
 
-/* -- statements ----------------------------------------------------------------------------------------------- */
+/* -- statements -- */
 
 static void url_begin(struct buf *url, const struct store_client *c, const struct store_settings *settings)
 {

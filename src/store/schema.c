@@ -73,7 +73,7 @@ void store_schema_insert_sql(struct buf *sql)
     buf_adds(sql, ") FORMAT RowBinary");
 }
 
-/* -- migrations ----------------------------------------------------------------------------------------------- */
+/* -- migrations -- */
 
 struct migrating {
     struct store_client *client;

@@ -57,7 +57,7 @@ static void wake(struct store *s)
     (void)put; /* full means that it will wake anyway */
 }
 
-/* -- state ---------------------------------------------------------------------------------------------------- */
+/* -- state -- */
 
 static void set_state(struct store *s, enum store_state state, const char *text)
 {
@@ -129,7 +129,7 @@ void store_suspect(struct store *s)
     if (!atomic_exchange(&s->suspect, true)) wake(s);
 }
 
-/* -- the keeper ----------------------------------------------------------------------------------------------- */
+/* -- the keeper -- */
 
 /* Waits for the engine's end, a wake-up, or the time. */
 static void keeper_wait(struct store *s, int ms)
@@ -294,7 +294,7 @@ static void *keeper_run(void *ctx)
     return NULL;
 }
 
-/* -- opening and stopping ------------------------------------------------------------------------------------- */
+/* -- opening and stopping -- */
 
 static void store_free(struct store *s)
 {
@@ -388,7 +388,7 @@ void store_stop(struct store *s)
     store_free(s);
 }
 
-/* -- statements ----------------------------------------------------------------------------------------------- */
+/* -- statements -- */
 
 static struct timespec gate_deadline(void)
 {

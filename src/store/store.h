@@ -58,7 +58,7 @@ enum err store_select_to(struct store *s, struct span sql, const struct store_li
 /* A statement that changes something (ALTER, CREATE, INSERT ... SELECT). The caller bumps store_changed. */
 enum err store_execute(struct store *s, struct span sql, int timeout_ms, struct store_error *error) MUST_USE;
 
-/* -- what has changed, for caches and ETags ------------------------------------------------------------------- */
+/* -- what has changed, for caches and ETags -- */
 
 /* Grows with every batch stored and every store_changed; starts from the wall clock, so that it differs between runs.
  */

@@ -40,7 +40,7 @@ static struct timespec at_mono(int64_t us)
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = (us % 1000000) * 1000};
 }
 
-/* -- taking rows ---------------------------------------------------------------------------------------------- */
+/* -- taking rows -- */
 
 static struct batch *open_batch(struct store_writer *w, bool final, int64_t partition)
 {
@@ -109,7 +109,7 @@ void store_writer_barrier(struct store_writer *w, unsigned shard, uint64_t n)
     unlock(w);
 }
 
-/* -- waiting -------------------------------------------------------------------------------------------------- */
+/* -- waiting -- */
 
 /* Rows below are stored, or were given up. */
 static uint64_t first_waiting(const struct store_writer *w)
@@ -162,7 +162,7 @@ void store_writer_status(struct store_writer *w, struct store_writer_status *out
     unlock(w);
 }
 
-/* -- the thread ----------------------------------------------------------------------------------------------- */
+/* -- the thread -- */
 
 static int64_t due_us(const struct store_writer *w, const struct batch *b)
 {

@@ -75,7 +75,7 @@ static uint64_t one_number(const struct buf *rows)
     return rb_u64(&in);
 }
 
-/* -- is it there? --------------------------------------------------------------------------------------------- */
+/* -- is it there? -- */
 
 /* A server that does not know tokens could still be working on the insert, or have it unread in its socket. */
 static bool settle(struct store_writer *w, const struct batch *b, struct buf *rows)
@@ -111,7 +111,7 @@ static bool batch_is_there(struct store_writer *w, const struct batch *b, bool *
     return ok;
 }
 
-/* -- rows that may be there already --------------------------------------------------------------------------- */
+/* -- rows that may be there already -- */
 
 static int row_by_key(const void *x, const void *y)
 {
@@ -197,7 +197,7 @@ static bool leave_out_known(struct store_writer *w, struct batch *b)
     return ok;
 }
 
-/* -- sending -------------------------------------------------------------------------------------------------- */
+/* -- sending -- */
 
 /* ClickHouse's codes for data that cannot be taken, whatever the state of the store. */
 static bool fault_is_in_data(const struct store_error *error)

@@ -51,8 +51,9 @@ enum view_keep view_keep_of(uint16_t field);
 /* struct viewer_facts with handles instead of texts. */
 #define VIEWER_TEXTS(X)                                                                                                \
     X(country)                                                                                                         \
-    X(country_name) X(continent) X(region) X(city) X(asn_name) X(address) X(user_agent) X(browser) X(browser_version)  \
-        X(engine) X(os) X(os_version) X(device_category) X(device_manufacturer) X(device_model) X(device_name)
+    X(country_name)                                                                                                    \
+    X(continent) X(region) X(city) X(asn_name) X(address) X(user_agent) X(browser) X(browser_version) X(engine) X(os)  \
+        X(os_version) X(device_category) X(device_manufacturer) X(device_model) X(device_name)
 struct view_viewer {
 #define X(name) uint32_t name;
     VIEWER_TEXTS(X)

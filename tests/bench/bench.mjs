@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // make bench: each figure beside a reference measured in the same run. Numbers are of this machine; ratios travel better.
+// bench.mjs [memory|ingest|questions]; BENCH_SECONDS, BENCH_VIEWS, BENCH_SEEDS, BENCH_OPEN_VIEWS and BENCH_ROUNDS change the sizes.
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import os from 'node:os';
 import path from 'node:path';
 import { BUILD, PROGRAM, ROOT, Server, sleep, until } from '../lib/server.mjs';
 
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 8), VIEWS = Number(process.env.BENCH_VIEWS ?? 2_000_000);
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 8), VIEWS = Number(process.env.BENCH_VIEWS ?? 2_000_000), ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
 const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const cpuSeconds = pid => {
   const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
@@ -22,23 +24,59 @@ function wrk(port, connections, key) {
   return { requests: Number(/(\d+) requests in/.exec(out)[1]), perSecond: Number(/Requests\/sec: +([\d.]+)/.exec(out)[1]), refused: bad ? Number(bad[1]) : 0 };
 }
 
-async function ingest() {
-  console.log(`\n# Durable ingest: POSTs of 1.2 KB with 4 events, keep-alive, ${SECONDS} s each; the load generator shares the machine`);
-  for (const connections of [256, 1000]) {
-    const discard = spawn(path.join(BUILD, 'bench/discard'), { stdio: ['ignore', 'pipe', 'inherit'] });
-    const port = await new Promise(resolve => discard.stdout.once('data', text => resolve(Number(/\d+/.exec(text)[0]))));
-    const before = cpuSeconds(discard.pid), reference = wrk(port, connections, 'x'.repeat(20));
-    const referenceCpu = (cpuSeconds(discard.pid) - before) / reference.requests * 1e6;
-    discard.kill('SIGTERM');
-    const server = await new Server({ serve: ['--log-level', 'error'] }).start();
-    const from = cpuSeconds(server.child.pid), durable = wrk(server.port, connections, server.env_key);
-    const toAck = (cpuSeconds(server.child.pid) - from) / durable.requests * 1e6;
-    console.log(`${connections} connections: discarding ${Math.round(reference.perSecond)}/s ${referenceCpu.toFixed(1)} us; durable and folded ` +
-      `${Math.round(durable.perSecond)}/s ${toAck.toFixed(1)} us (503: ${durable.refused}); ratios ${(durable.perSecond / reference.perSecond).toFixed(2)} of the requests, ` +
-      `${(toAck / referenceCpu).toFixed(2)} times the processor time`);
-    await server.kill('SIGKILL');
-    await server.stop();
+// Processor seconds of a process's threads by their name: http, journal, views, store, ...
+function cpuByThread(pid) {
+  const sums = {};
+  for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
+    const name = fs.readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim();
+    sums[name] = (sums[name] ?? 0) + cpuSeconds(`${pid}/task/${task}`);
   }
+  return sums;
+}
+const machine = () => `${os.cpus().length} processors, load ${os.loadavg()[0].toFixed(1)}`;
+
+async function discarding(connections) {
+  const discard = spawn(path.join(BUILD, 'bench/discard'), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await new Promise(resolve => discard.stdout.once('data', text => resolve(Number(/\d+/.exec(text)[0]))));
+  const before = cpuSeconds(discard.pid), run = wrk(port, connections, 'x'.repeat(20));
+  const us = (cpuSeconds(discard.pid) - before) / run.requests * 1e6;
+  discard.kill('SIGTERM');
+  return { ...run, us };
+}
+
+async function durable(connections) {
+  const server = await new Server({ serve: ['--log-level', 'error'] }).start();
+  const pid = server.child.pid, engine = server.enginePid();
+  const before = cpuByThread(pid), whole = cpuSeconds(pid), stored = cpuSeconds(engine);
+  const run = wrk(server.port, connections, server.env_key), after = cpuByThread(pid);
+  const us = seconds => seconds / run.requests * 1e6, part = name => us((after[name] ?? 0) - (before[name] ?? 0));
+  const result = { ...run, acknowledged: part('http') + part('journal'), whole: us(cpuSeconds(pid) - whole), engine: us(cpuSeconds(engine) - stored) };
+  await server.kill('SIGKILL');
+  await until('the engine to end', () => !fs.existsSync(`/proc/${engine}`));
+  await server.stop();
+  return result;
+}
+
+async function ingest() {
+  console.log(`\n# Durable ingest: POSTs of 1.2 KB with 4 events, keep-alive, ${SECONDS} s each; the load generator shares the machine (${machine()})`);
+  for (const connections of [256, 1000]) {
+    const a = await discarding(connections), b = await durable(connections), c = await discarding(connections);
+    const perSecond = (a.perSecond + c.perSecond) / 2, us = (a.us + c.us) / 2;
+    console.log(`${connections} connections: discarding ${Math.round(perSecond)}/s, ${us.toFixed(1)} us of processor a request; durable ${Math.round(b.perSecond)}/s ` +
+      `(503: ${b.refused}), ${b.acknowledged.toFixed(1)} us up to the acknowledgement, ${b.whole.toFixed(1)} us with folding and storing, and ${b.engine.toFixed(1)} us in the engine`);
+    console.log(`  ratios: ${(b.perSecond / perSecond).toFixed(2)} of the requests (aim 0.4), ${(b.acknowledged / us).toFixed(2)} times the processor time up to the ` +
+      `acknowledgement (aim 2.5), ${(b.whole / us).toFixed(2)} times with folding and storing`);
+  }
+}
+
+function memory() {
+  const views = Number(process.env.BENCH_OPEN_VIEWS ?? 200_000), captures = path.join(ROOT, 'tests/captures');
+  const files = fs.readdirSync(captures).filter(name => name.endsWith('.jsonl') && !name.includes('.long.') && !name.startsWith('cmcd')).map(name => path.join(captures, name));
+  const m = JSON.parse(execFileSync(path.join(BUILD, 'bench/open_views'), [String(views), ...files], { encoding: 'utf8' }));
+  const perView = m.events / m.views, allowed = 1536 + 100 * perView;
+  console.log(`\n# Memory of ${m.views.toLocaleString('en')} open views of the captures' mix, ${perView.toFixed(1)} events each`);
+  console.log(`${m.resident_bytes_per_view} bytes a view resident, ${m.table_bytes_per_view} by the table's own count; ` +
+    `ratio ${(m.resident_bytes_per_view / allowed).toFixed(2)} of what is allowed (1,536 + 100 an event = ${Math.round(allowed)})`);
 }
 
 // A statement straight to the engine's socket, and how long it took.
@@ -62,13 +100,13 @@ const median = values => [...values].sort((a, b) => a - b)[Math.floor(values.len
 const p95 = values => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * 0.95))];
 
 async function questions() {
-  console.log(`\n# Questions on ${VIEWS.toLocaleString('en')} views: the API call beside the best hand-written SQL straight to the engine (medians of 15)`);
+  console.log(`\n# Questions on ${VIEWS.toLocaleString('en')} views: the API call beside the best hand-written SQL straight to the engine (${ROUNDS} each, taken in turns; ${machine()})`);
   const server = await new Server({ init: ['--allow-backfill'], serve: ['--log-level', 'error'] }).start();
-  const seeds = 20_000;
+  const seeds = Number(process.env.BENCH_SEEDS ?? 20_000);
   execFileSync(PROGRAM, ['simulate', '--url', server.url, '--env-key', server.env_key, '--views', String(seeds), '--days-back', '7', '--median-seconds', '20'], { stdio: 'ignore' });
   await until('the views', async () => (await server.json('/data/v1/metrics/views/overall?timeframe[]=10:days')).data.value >= seeds, { seconds: 120 });
   const columns = (await engine(server, "SELECT name FROM system.columns WHERE database = 'firstframe' AND table = 'views' AND name NOT LIKE 'event%' FORMAT TSV")).body.toString().trim().split('\n');
-  const replaced = columns.map(name => name === 'id_lo' ? 'id_lo + number + 1' : name === 'view_end' ? 'view_end + toInt64(cityHash64(id_lo, number) % 600000)' : name === 'video_startup_time' ? 'video_startup_time + toInt32(cityHash64(number, id_lo) % 300)' : name);
+  const replaced = columns.map(name => name === 'id_lo' ? 'id_lo + number + 1' : name === 'view_end' || name === 'view_start' ? `${name} + toInt64(cityHash64(id_lo, number) % 600000)` : name === 'video_startup_time' ? 'video_startup_time + toInt32(cityHash64(number, id_lo) % 300)' : name);
   await engine(server, `CREATE TABLE firstframe.bench_seed ENGINE = MergeTree ORDER BY tuple() AS SELECT ${columns.join(',')} FROM firstframe.views`);
   for (let copy = 0, copies = VIEWS / seeds - 1; copy < copies; copy += 10)
     await engine(server, `INSERT INTO firstframe.views (${columns.join(',')}) SELECT ${replaced.join(',')} FROM firstframe.bench_seed ` +
@@ -93,7 +131,8 @@ async function questions() {
   console.log(`${(await server.json(`/data/v1/metrics/views/overall?timeframe[]=10:days`)).data.value.toLocaleString('en')} views are in the store`);
   for (const [name, route, sql] of rows) {
     const api = [], direct = [];
-    for (let i = 0; i < 16; i++) {
+    const rounds = name === 'insights' ? Math.min(ROUNDS, 3) : ROUNDS;
+    for (let i = 0; i <= rounds; i++) {
       const at = performance.now();
       const response = await server.get(route, { 'cache-control': 'no-cache' });
       await response.arrayBuffer();
@@ -101,12 +140,15 @@ async function questions() {
       if (i) api.push(performance.now() - at);
       if (sql) { const { ms } = await engine(server, sql); if (i) direct.push(ms); }
     }
-    const reference = sql ? `; SQL ${median(direct).toFixed(1)} ms; ratio ${(median(api) / median(direct)).toFixed(2)} (difference ${(median(api) - median(direct)).toFixed(1)} ms)` : '';
+    const fastest = values => Math.min(...values);
+    const reference = sql ? `; SQL p50 ${median(direct).toFixed(1)} ms; ratio of p50 ${(median(api) / median(direct)).toFixed(2)}, of the fastest ` +
+      `${(fastest(api) / fastest(direct)).toFixed(2)} (${fastest(api).toFixed(1)} and ${fastest(direct).toFixed(1)} ms)` : '';
     console.log(`${name}: p50 ${median(api).toFixed(1)} ms, p95 ${p95(api).toFixed(1)} ms${reference}`);
   }
   await server.stop();
 }
 
+if (wanted('memory')) memory();
 if (wanted('ingest')) await ingest();
 if (wanted('questions')) await questions();
 await sleep(0);

@@ -37,7 +37,7 @@ test('the command line: help, version, mistakes', () => {
 
 test('an environment\'s settings on the command line', async t => {
   const server = new Server();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   const environment = ['environment', '--data', server.data, '--json'];
   const of = list => JSON.parse(list).find(one => one.id === server.environment_id);
   let now = of(firstframe([...environment, 'list']));
@@ -58,7 +58,7 @@ test('an environment\'s settings on the command line', async t => {
 
 test('reserved paths answer 404 inside, whatever the method; other POSTs are beacons, other GETs the dashboard', async t => {
   const server = await new Server({ serve: ['--address-requests-per-second-max', '5'] }).start();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   for (const route of ['/api/x', '/data/v1/x', '/system/x', '/video/x', '/sdk', '/sdk/x.js', '/cmcd', '/cmcd/x', '/healthz/x', '/metrics/x'])
     for (const method of ['GET', 'POST', 'PUT']) {
       const answer = await fetch(server.url + route, { method });
@@ -79,23 +79,32 @@ test('reserved paths answer 404 inside, whatever the method; other POSTs are bea
   assert.ok(await metric(server, 'firstframe_beacons_dropped_total{reason="address_rate"}') > before);
 });
 
+// server.stop() ends child too, should a test fail before it did; resolves to the exit code.
+function adopt(server, child) {
+  server.child = child;
+  server.stopped = false;
+  server.exited = new Promise(resolve => child.once('exit', code => { server.stopped = true; resolve(code); }));
+  return server.exited;
+}
+
 // The server under a limit of open files, and how many connections it may have.
 async function limited(server, soft, hard, args = []) {
-  const child = spawn('bash', ['-c', `ulimit -Hn ${hard} && ulimit -Sn ${soft} && exec "$0" "$@"`, PROGRAM, 'serve', '--data', server.data,
+  const child = spawn('bash', ['-c', `ulimit -Sn ${soft} && ulimit -Hn ${hard} && exec "$0" "$@"`, PROGRAM, 'serve', '--data', server.data,
     '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   server.log = '';
   child.stdout.on('data', chunk => { out += chunk; });
   child.stderr.on('data', chunk => { server.log += chunk; });
-  const exited = new Promise(resolve => child.once('exit', resolve));
-  await until('the server to listen', () => /listening on (\S+)/.exec(out));
+  const exited = adopt(server, child);
+  await until('the server to listen, or its end', () => server.stopped || /listening on (\S+)/.test(out));
+  assert.ok(!server.stopped, server.log);
   server.url = /listening on (\S+)/.exec(out)[1];
   return { child, stop: () => { child.kill('SIGTERM'); return exited; } };
 }
 
 test('the limit of open files is raised, and never all of them are connections', async t => {
   const server = new Server();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   let run = await limited(server, 256, 4096);
   assert.equal(await metric(server, 'firstframe_files_max'), 4096);
   assert.match(server.log, /files_few files=4096 connections_max=3712/);
@@ -103,7 +112,7 @@ test('the limit of open files is raised, and never all of them are connections',
 
   run = await limited(server, 600, 600);
   const { port } = new URL(server.url);
-  const sockets = Array.from({ length: 900 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+  const sockets = Array.from({ length: 900 }, () => net.connect(port, '127.0.0.1').on('error', () => {}).resume());
   await until('connections to be refused', () => sockets.filter(one => one.closed || one.readableEnded || one.destroyed).length >= 500);
   sockets.slice(0, 450).forEach(one => one.destroy());
   // Room for some again; the journal and the store had their files all the time.
@@ -119,7 +128,7 @@ test('the limit of open files is raised, and never all of them are connections',
 
 test('SIGHUP reads the certificate again, and a bad one changes nothing', async t => {
   const server = new Server();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-tls-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));
   const cert = path.join(dir, 'cert.pem'), key = path.join(dir, 'key.pem');
@@ -149,16 +158,16 @@ test('SIGHUP reads the certificate again, and a bad one changes nothing', async 
 
 test('SIGTERM ends a server that still waits for its store', async t => {
   const server = new Server();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   const child = spawn(PROGRAM, ['serve', '--data', server.data, '--listen', '127.0.0.1:0', '--store', 'http://127.0.0.1:9'],
     { stdio: ['ignore', 'ignore', 'pipe'] });
-  let log = '', code = null;
+  let log = '';
   child.stderr.on('data', chunk => { log += chunk; });
-  child.once('exit', status => { code = status; });
+  const exited = adopt(server, child);
   await until('the start', () => /replayed/.test(log));
   child.kill('SIGTERM');
-  await until('the end', () => code !== null, { seconds: 40 });
-  assert.equal(code, 0);
+  await until('the end', () => server.stopped, { seconds: 40 });
+  assert.equal(await exited, 0);
 });
 
 test('installed elsewhere, the program finds its engine, library and share directory', async t => {
@@ -167,13 +176,13 @@ test('installed elsewhere, the program finds its engine, library and share direc
   execFileSync('cmake', ['--install', BUILD, '--prefix', prefix]);
   assert.deepEqual(fs.readdirSync(path.join(prefix, 'bin')), ['firstframe']);
   const server = new Server();
-  t.after(() => server.remove());
+  t.after(() => server.stop());
   const program = path.join(prefix, 'bin/firstframe');
   const child = spawn(program, ['serve', '--data', server.data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '', log = '';
   child.stdout.on('data', chunk => { out += chunk; });
   child.stderr.on('data', chunk => { log += chunk; });
-  const exited = new Promise(resolve => child.once('exit', resolve));
+  const exited = adopt(server, child);
   const url = (await until('the server to listen', () => /listening on (\S+)/.exec(out)))[1];
   const ready = await until('the store', async () => {
     const state = await (await fetch(url + '/readyz')).json();

@@ -25,7 +25,7 @@ struct agents {
     struct cached *slots[CACHE_SLOTS];
 };
 
-/* -- category ------------------------------------------------------------------------------------------------------ */
+/* -- category -- */
 
 /* In order; the first word found, in any case, decides. "AFT*" is AFT at the beginning of a word and one more letter or
  * digit: Fire TV models (AFTB, AFTS, ...). */
@@ -113,7 +113,7 @@ struct span agent_category(struct span user_agent, struct span os)
     return SPAN("");
 }
 
-/* -- cache --------------------------------------------------------------------------------------------------------- */
+/* -- cache -- */
 
 /* The texts of out that an agent decides, in the order of struct cached. */
 static void agent_texts(struct viewer_facts *v, struct span *texts[AGENT_TEXTS])

@@ -32,7 +32,7 @@ struct asn_list {
     struct names names;
 };
 
-/* -- names --------------------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 static bool names_grow_slots(struct names *n)
 {
@@ -78,7 +78,7 @@ static bool names_add(struct names *n, struct span name, uint32_t *out)
     return true;
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 enum { NAME_BYTES_MAX = 255 };
 
@@ -219,7 +219,7 @@ size_t asn_list_count(const struct asn_list *l)
     return l->v4_count + l->v6_count;
 }
 
-/* -- finding ------------------------------------------------------------------------------------------------------- */
+/* -- finding -- */
 
 static struct asn_found found(const struct asn_list *l, uint32_t number, uint32_t name, bool whole_block)
 {

@@ -59,7 +59,7 @@ static const struct country *country_find(struct span code)
     return NULL;
 }
 
-/* -- opening ------------------------------------------------------------------------------------------------------- */
+/* -- opening -- */
 
 static bool open_named(const char *path, MMDB_s *out, const char *option, char why[256])
 {
@@ -122,7 +122,7 @@ void geo_free(struct geo *g)
     free(g);
 }
 
-/* -- looking ------------------------------------------------------------------------------------------------------- */
+/* -- looking -- */
 
 /* Finds the entry of an address. whole: the address's whole /24 or /48 is in it (or in none). */
 static bool find_entry(const MMDB_s *db, const struct http_address *address, MMDB_entry_s *entry, bool *whole)

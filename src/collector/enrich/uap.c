@@ -51,7 +51,7 @@ struct uap {
     pcre2_match_context *limits;
 };
 
-/* -- the longest text a rule cannot do without --------------------------------------------------------------------- */
+/* -- the longest text a rule cannot do without -- */
 
 static size_t skip_class(struct span s, size_t at)
 {
@@ -191,7 +191,7 @@ static void rule_literal(struct rule *rule)
     rule->literal = span_make(rule->folded, run.best_len);
 }
 
-/* -- reading the file ---------------------------------------------------------------------------------------------- */
+/* -- reading the file -- */
 
 static const char *node_text(const yaml_node_t *node)
 {
@@ -303,7 +303,7 @@ size_t uap_rules(const struct uap *u)
     return u->lists[LIST_BROWSER].count + u->lists[LIST_OS].count + u->lists[LIST_DEVICE].count;
 }
 
-/* -- matching ------------------------------------------------------------------------------------------------------ */
+/* -- matching -- */
 
 /* The compiled rule; NULL when it does not compile. Several threads may compile it at once: one copy stays. */
 static pcre2_code *rule_code(struct rule *rule)

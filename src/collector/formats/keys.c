@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* -- the dictionary ------------------------------------------------------------------------------------------------ */
+/* -- the dictionary -- */
 
 static const char *const first_words[256] = {
 #define FIRST(letter, word) [letter] = word,
@@ -70,7 +70,7 @@ static const char *later_word(const char *code)
     return NULL;
 }
 
-/* -- one key ------------------------------------------------------------------------------------------------------- */
+/* -- one key -- */
 
 struct text { /* a bounded text being written */
     char *at, *end;
@@ -201,7 +201,7 @@ size_t mux_key_decode(struct span key, char *out, size_t cap)
     return text_end(&t, out);
 }
 
-/* -- the tables ---------------------------------------------------------------------------------------------------- */
+/* -- the tables -- */
 
 enum { SLOTS = 1024, NAME_BYTES = 64 };
 _Static_assert(FIELD_COUNT * 2 < SLOTS, "the key tables are at most half full");

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* -- values -------------------------------------------------------------------------------------------------------- */
+/* -- values -- */
 
 /* An integer of 0..max, rounded half up, from a number or a text. */
 static bool read_integer(const struct json_node *n, int64_t max, int64_t *out)
@@ -103,7 +103,7 @@ static const char *type_wants(enum field_type type)
     return "wants text";
 }
 
-/* -- one POST ------------------------------------------------------------------------------------------------------ */
+/* -- one POST -- */
 
 struct judged { /* an accepted environment key */
     struct span key;
