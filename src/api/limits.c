@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -62,7 +63,7 @@ unsigned limits_take(struct limits *l, struct span credential, int64_t now_us)
     pthread_mutex_lock(&l->lock);
     struct bucket *b = bucket_of(l, key ? key : 1, now_us);
     if (b->left >= 1) b->left -= 1;
-    else wait_s = (unsigned)((1 - b->left) / l->per_us / 1e6) + 1;
+    else wait_s = (unsigned)ceil((1 - b->left) / l->per_us / 1e6);
     pthread_mutex_unlock(&l->lock);
     return wait_s;
 }

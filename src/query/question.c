@@ -338,7 +338,7 @@ void query_breakdown_sql(struct buf *sql, const struct store *store, const struc
 }
 
 /* WITH ROLLUP adds the row of everything, with the default value as its field: of the rows with that field it is the
- * one with the most views. When the default is a segment of its own and holds every view, both rows say the same. */
+ * one with the most views ("" where a text column is never null). When the default is a segment of its own and holds every view, both rows say the same. */
 static void rollup_take(const struct question *question, const struct dimension *by, struct segment *rows, size_t *n,
                         struct answer *overall)
 {
@@ -347,7 +347,7 @@ static void rollup_take(const struct question *question, const struct dimension 
                                                      : (struct span){NULL, 0};
     size_t at = *n;
     for (size_t i = 0; i < *n; i++) {
-        bool is_default = empty.ptr ? span_eq(rows[i].field, empty) : rows[i].field.ptr == NULL;
+        bool is_default = empty.ptr ? span_eq(rows[i].field, empty) : rows[i].field.len == 0;
         if (is_default && (at == *n || rows[i].answer.views > rows[at].answer.views)) at = i;
     }
     *overall = at < *n ? rows[at].answer : answer_of(question, 0, 0);
