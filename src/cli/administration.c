@@ -205,11 +205,46 @@ static int user_role(struct work *w)
     return 0;
 }
 
+/* A link that this machine's operator hands on. */
+static void user_print_link(struct work *w, const char *page, char token[ACCOUNTS_SECRET_MAX + 1])
+{
+    const char *url = options_text(w->options, "public-url");
+    size_t len = strlen(url);
+    while (len && url[len - 1] == '/') len--;
+    buf_addf(&w->out, w->json ? "{\"url\":\"%.*s/%s#%s\"}\n" : "%.*s/%s#%s\n", (int)len, url, page, token);
+    accounts_wipe(token, ACCOUNTS_SECRET_MAX + 1);
+}
+
+static int user_invite(struct work *w)
+{
+    char organization[ACCOUNTS_ID_MAX + 1], token[ACCOUNTS_SECRET_MAX + 1];
+    struct invitation made;
+    enum role role;
+    if (!role_option(w, &role) || !first_organization(w, organization)) return 1;
+    enum accounts_error e = accounts_invite(w->accounts, ACTOR_CLI, span_of(organization),
+                                            text_option(w, "environment"), span_of(w->subject), role, &made, token);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    user_print_link(w, "invitation", token);
+    return 0;
+}
+
+static int user_reset(struct work *w)
+{
+    struct person p;
+    char token[ACCOUNTS_SECRET_MAX + 1];
+    if (!person_named(w, &p)) return 1;
+    enum accounts_error e = accounts_reset_begin(w->accounts, ACTOR_CLI, span_of(p.email), token);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    user_print_link(w, "reset", token);
+    return 0;
+}
+
 int cli_user(int argc, char **argv)
 {
     static const struct verb verbs[] = {{"add", true, user_add},       {"list", false, user_list},
                                         {"remove", true, user_remove}, {"password", true, user_password},
-                                        {"role", true, user_role},     {NULL, false, NULL}};
+                                        {"role", true, user_role},     {"invite", true, user_invite},
+                                        {"reset", true, user_reset},   {NULL, false, NULL}};
     return run_verb(COMMAND_user, argc, argv, verbs);
 }
 
@@ -475,11 +510,11 @@ static int environment_remove(struct work *w)
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     struct span confirm = text_option(w, "confirm");
     if (confirm.len == 0) {
-        cli_say("this deletes %lld tokens, %lld signing keys, %lld annotations, %lld error categories and %lld saved "
-                "objects; "
-                "repeat it with --confirm and the environment's name",
-                (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
-                (long long)contents.error_categories, (long long)contents.saved_objects);
+        cli_say(
+            "this deletes all views of the environment, %lld tokens, %lld signing keys, %lld annotations, %lld error "
+            "categories and %lld saved objects; repeat it with --confirm and the environment's name",
+            (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
+            (long long)contents.error_categories, (long long)contents.saved_objects);
         return 1;
     }
     e = accounts_environment_remove(w->accounts, ACTOR_CLI, span_of(w->subject), confirm);

@@ -67,8 +67,11 @@ static void message_push(struct pipeline *p, unsigned shard, struct message *m)
 static uint32_t post_shards(const struct pipeline *p, const struct collector_post *post)
 {
     uint32_t mask = 0;
-    for (uint32_t i = 0; i < post->beacon.event_count; i++)
-        mask |= 1u << pipeline_table_of(&post->beacon, &post->beacon.events[i]) % p->shard_count;
+    unsigned table = 0;
+    for (uint32_t i = 0; i < post->beacon.event_count; i++) {
+        table = pipeline_table_next(&post->beacon, i, table);
+        mask |= 1u << table % p->shard_count;
+    }
     return mask;
 }
 

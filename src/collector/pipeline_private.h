@@ -105,6 +105,13 @@ static inline unsigned pipeline_table_of(const struct beacon *b, const struct be
     /* Neither the top nor the bottom bits, which a hash table is likely to use. */
     return (unsigned)(view_key_hash(b->envs[e->env].id, e->view_id) >> 40) % PIPELINE_TABLES;
 }
+/* The same for event i, when `before` is the table of the event before: a post is mostly of one view. */
+static inline unsigned pipeline_table_next(const struct beacon *b, uint32_t i, unsigned before)
+{
+    const struct beacon_event *e = &b->events[i];
+    if (i && e[-1].env == e->env && span_eq(e[-1].view_id, e->view_id)) return before;
+    return pipeline_table_of(b, e);
+}
 void shard_init(struct shard *s, struct pipeline *p, unsigned index, size_t queue_max);
 /* Loads its tables from the checkpoint, if there is one, then works until the queue is closed and empty. */
 void *shard_main(void *shard);

@@ -119,10 +119,12 @@ static void shard_facts(struct shard *s)
 
 static void shard_post(struct shard *s, const struct beacon *b)
 {
+    unsigned at = 0;
     for (uint32_t i = 0; i < b->event_count; i++) {
         const struct beacon_event *e = &b->events[i];
         BUG_IF(e->env >= b->env_count);
-        struct view_table *table = s->tables[pipeline_table_of(b, e)];
+        at = pipeline_table_next(b, i, at);
+        struct view_table *table = s->tables[at];
         if (table) view_table_apply(table, b, e);
     }
 }
@@ -185,6 +187,7 @@ static void shard_message(struct shard *s, struct message *m)
 void *shard_main(void *shard)
 {
     struct shard *s = shard;
+    (void)pthread_setname_np(pthread_self(), "views");
     bool ok = shard_load(s);
     (void)pthread_mutex_lock(&s->p->lock);
     s->p->loaded++;

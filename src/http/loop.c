@@ -152,6 +152,7 @@ bool http_loop_listen(struct http_loop *loop, int fd, char why[256])
 static void *loop_main(void *arg)
 {
     struct http_loop *loop = arg;
+    (void)pthread_setname_np(pthread_self(), "http");
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     loop_count_requests(loop);
     return NULL;

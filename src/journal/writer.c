@@ -388,6 +388,7 @@ static void turn(struct journal *j, int64_t clock_ms)
 static void *writer_main(void *arg)
 {
     struct journal *j = arg;
+    (void)pthread_setname_np(pthread_self(), "journal");
     int64_t clock_ms;
     bool more;
     do {

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024 };
+/* Dimensions that insights groups by in one scan. Every one keeps the values of its percentiles while it runs. */
+enum { SETS_A_SCAN = 24 };
 /* A view's start may lie this long before its end, and (clamped clocks) a little after it. */
 enum { VIEW_LENGTH_MAX_S = 8 * 86400, VIEW_START_AFTER_END_MAX_S = 86400 };
 
@@ -337,8 +339,9 @@ void query_breakdown_sql(struct buf *sql, const struct store *store, const struc
     segments_sql(sql, store, question, by, 0, false, " WITH ROLLUP");
 }
 
-/* WITH ROLLUP adds the row of everything, with the default value as its field: of the rows with that field it is the
- * one with the most views ("" where a text column is never null). When the default is a segment of its own and holds every view, both rows say the same. */
+/* WITH ROLLUP adds the row of everything, with the default value as its field ("" where a text column is never null):
+ * of the rows with that field it is the one with the most views. When the default is a segment of its own and holds
+ * every view, both rows say the same. */
 static void rollup_take(const struct question *question, const struct dimension *by, struct segment *rows, size_t *n,
                         struct answer *overall)
 {
@@ -369,23 +372,70 @@ enum err query_breakdown(struct query *q, const struct question *question, const
     return e;
 }
 
+/* The segments of n dimensions from one scan; kinds count from first. Null's segment comes too. */
+static void sets_sql(struct buf *sql, const struct store *store, const struct question *question,
+                     const struct dimension *const *by, unsigned first, unsigned n)
+{
+    struct buf extra;
+    char column[24];
+    buf_init(&extra, SQL_BYTES_MAX);
+    for (unsigned i = 0; i < n; i++) buf_addf(&extra, ", %s AS g%u", by[i]->column, i);
+    buf_adds(sql, "SELECT kind, multiIf(");
+    for (unsigned i = 0; i < n; i++) {
+        buf_addf(sql, "kind = %u, ", first + i);
+        (void)snprintf(column, sizeof column, "g%u", i);
+        dimension_text_sql(sql, by[i], column);
+        buf_adds(sql, ", ");
+    }
+    buf_adds(sql, "CAST(NULL AS Nullable(String))), n, value, watch, playing FROM (SELECT toUInt8(multiIf(");
+    for (unsigned i = 0; i < n; i++) buf_addf(sql, "grouping(g%u) = 0, %u, ", i, first + i);
+    buf_addf(sql, "%u)) AS kind, ", (unsigned)UINT8_MAX);
+    for (unsigned i = 0; i < n; i++) buf_addf(sql, "g%u, ", i);
+    buf_adds(sql, "toInt64(count()) AS n, ");
+    question_aggregate(sql, store, question->metric, question->measure);
+    buf_adds(sql, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing FROM ");
+    inner_sql(sql, store, question, extra.ptr, "");
+    buf_adds(sql, " GROUP BY GROUPING SETS (");
+    for (unsigned i = 0; i < n; i++) buf_addf(sql, "%s(g%u)", i ? ", " : "", i);
+    buf_adds(sql, "))");
+    buf_free(&extra);
+}
+
+/* Segments of null are not looked at (resolutions 90). */
+static void segments_drop_null(struct segment *list, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (list[i].field.ptr) list[kept++] = list[i];
+    *count = kept;
+}
+
 enum err query_insights(struct query *q, const struct question *question, struct segment **out, size_t *count)
 {
     const struct dimension *by[UINT8_MAX];
     unsigned n = 0;
     struct buf sql;
+    bool sets = store_dialect(q->store).grouping_sets;
     buf_init(&sql, SQL_BYTES_MAX);
     for (size_t i = 0; i < dimension_count(); i++) {
         const struct dimension *d = dimension_at(i);
         if (!d->insights) continue;
         BUG_IF(n == UINT8_MAX);
-        segments_sql(&sql, q->store, question, d, n, true, "");
-        buf_adds(&sql, " UNION ALL ");
         by[n++] = d;
+    }
+    for (unsigned i = 0; i < n; i += sets ? SETS_A_SCAN : 1) {
+        unsigned left = n - i;
+        if (sets) sets_sql(&sql, q->store, question, by + i, i, left < SETS_A_SCAN ? left : SETS_A_SCAN);
+        else segments_sql(&sql, q->store, question, by[i], i, true, "");
+        buf_adds(&sql, " UNION ALL ");
     }
     overall_sql(&sql, q->store, question);
     struct answer overall;
-    return segments_run(q, question, &sql, by, out, count, &overall);
+    enum err e = segments_run(q, question, &sql, by, out, count, &overall);
+    if (e != ERR_NONE || !sets) return e;
+    segments_drop_null(*out, count);
+    segments_rank(question, &overall, *out, *count);
+    return e;
 }
 
 /* -- values of a dimension -- */

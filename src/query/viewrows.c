@@ -5,7 +5,7 @@
 #include "store/read.h"
 #include "store/result.h"
 
-enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 64 * 1024 * 1024, FIND_TRIES = 2 };
 
 static const char brief_columns[] =
     "id_hi, id_lo, view_start, view_end, CAST(video_title AS Nullable(String)) AS video_title, "
@@ -88,6 +88,25 @@ static enum err list_total(struct query *q, struct span where, int64_t *total)
     return e;
 }
 
+/* Narrows where to the ends that the first n final rows have: finding them reads little, in the table's order. With
+ * fewer final rows than n every end may be among the first. */
+static void list_cut(struct buf *where, const struct view_list_question *question, int64_t n)
+{
+    const struct window *w = &question->window;
+    bool down = question->descending;
+    struct buf same;
+    buf_init(&same, SQL_BYTES_MAX);
+    buf_add_span(&same, buf_span(where));
+    buf_addf(where,
+             " AND view_end %s (SELECT if(count() < %lld, toInt64(%lld), %s(e)) FROM (SELECT view_end AS e FROM "
+             "firstframe.views WHERE final = 1 AND (",
+             down ? ">=" : "<=", (long long)n, (long long)(down ? w->start_s : w->end_s) * 1000, down ? "min" : "max");
+    buf_add_span(where, buf_span(&same));
+    buf_addf(where, ") ORDER BY view_end %s LIMIT %lld))", down ? "DESC" : "ASC", (long long)n);
+    if (same.failed) where->failed = true;
+    buf_free(&same);
+}
+
 enum err query_view_list(struct query *q, const struct view_list_question *question, struct view_brief **out,
                          size_t *count, int64_t *total)
 {
@@ -102,6 +121,7 @@ enum err query_view_list(struct query *q, const struct view_list_question *quest
     if (*out == NULL) e = ERR_FULL;
     int64_t skip = (int64_t)(question->page - 1) * question->limit;
     if (e == ERR_NONE && skip < *total) {
+        list_cut(&where, question, skip + question->limit);
         buf_adds(&sql, "SELECT * FROM ");
         store_views_from(&sql, q->store, brief_columns, buf_span(&where));
         buf_addf(&sql, " ORDER BY view_end %s, id_hi, id_lo LIMIT %lld, %u", question->descending ? "DESC" : "ASC",
@@ -211,21 +231,48 @@ static void read_row(struct arena *arena, struct bytes *in, struct view_row *out
 #undef COL
 }
 
-enum err query_view(struct query *q, const char *environment_id, struct hash128 id, const struct filters *filters,
-                    struct view_row *out, bool *found)
+/* The version that counts: the final one, else the newest. */
+struct version {
+    bool found, final;
+    uint32_t number;
+    int64_t view_end_ms;
+};
+
+/* Few columns, so that the search through all days by the id's index is cheap. */
+static enum err find_version(struct query *q, struct span where, struct version *out)
 {
-    struct buf sql, rows, where;
+    struct buf sql, rows;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    buf_init(&where, SQL_BYTES_MAX);
-    buf_adds(&where, "environment_id = ");
-    store_escape_text(&where, span_of(environment_id));
-    buf_addf(&where, " AND id_hi = %llu AND id_lo = %llu", (unsigned long long)id.hi, (unsigned long long)id.lo);
-    if (filters) filters_sql(filters, &where);
-    buf_adds(&sql, "SELECT * FROM ");
-    store_views_from(&sql, q->store, row_columns, buf_span(&where));
+    *out = (struct version){.found = false};
+    buf_adds(&sql, "SELECT final, version, view_end FROM firstframe.views WHERE ");
+    buf_add_span(&sql, where);
+    enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
+    struct bytes in = bytes_of(buf_span(&rows));
+    while (e == ERR_NONE && bytes_left(&in)) {
+        struct version v = {.found = true, .final = bytes_u8(&in) != 0};
+        v.number = bytes_u32(&in);
+        v.view_end_ms = rb_i64(&in);
+        if (!in.ok) e = ERR_CORRUPT;
+        else if (!out->found || v.final > out->final || (v.final == out->final && v.number > out->number)) *out = v;
+    }
+    buf_free(&sql);
+    buf_free(&rows);
+    return e;
+}
+
+/* The whole row, found by the table's order. */
+static enum err read_version(struct query *q, struct span where, const struct version *version,
+                             const struct filters *filters, struct view_row *out, bool *found)
+{
+    struct buf sql, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_addf(&sql, "SELECT %s FROM firstframe.views WHERE final = %d AND view_end = %lld AND version = %lu AND ",
+             row_columns, version->final, (long long)version->view_end_ms, (unsigned long)version->number);
+    buf_add_span(&sql, where);
+    if (filters) filters_sql(filters, &sql);
     buf_adds(&sql, " LIMIT 1");
-    *out = (struct view_row){0};
     enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     *found = e == ERR_NONE && rows.len > 0;
     if (*found) {
@@ -233,8 +280,30 @@ enum err query_view(struct query *q, const char *environment_id, struct hash128 
         read_row(q->arena, &in, out);
         if (!in.ok) e = ERR_CORRUPT;
     }
-    buf_free(&where);
     buf_free(&sql);
     buf_free(&rows);
+    return e;
+}
+
+enum err query_view(struct query *q, const char *environment_id, struct hash128 id, const struct filters *filters,
+                    struct view_row *out, bool *found)
+{
+    struct buf where;
+    struct version version;
+    buf_init(&where, SQL_BYTES_MAX);
+    buf_adds(&where, "environment_id = ");
+    store_escape_text(&where, span_of(environment_id));
+    buf_addf(&where, " AND id_hi = %llu AND id_lo = %llu", (unsigned long long)id.hi, (unsigned long long)id.lo);
+    *out = (struct view_row){0};
+    *found = false;
+    enum err e = where.failed ? ERR_FULL : ERR_NONE;
+    /* A version may go between the two statements: its pending partition is dropped once the final row is there. */
+    for (int tries = 0; tries < FIND_TRIES && e == ERR_NONE && !*found; tries++) {
+        e = find_version(q, buf_span(&where), &version);
+        if (e != ERR_NONE || !version.found) break;
+        e = read_version(q, buf_span(&where), &version, filters, out, found);
+        if (filters && version.final) break; /* it is there, and the filters do not let it through */
+    }
+    buf_free(&where);
     return e;
 }

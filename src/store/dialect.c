@@ -36,11 +36,13 @@ bool store_dialect_of(struct span version, struct store_dialect *out)
     memcpy(d.version, version.ptr, len);
     d.exact_inclusive = d.release >= 20009;
     d.codecs = d.release >= 19011;
+    d.grouping_sets = d.release >= 23001;
     d.skip_indexes = d.release >= 20003;
     d.atomic = d.release >= 20010;
     d.parquet = d.release >= 20008;
     d.table_dedup = d.release >= 21002;
     d.table_fsync = d.release >= 20010;
+    d.compact_parts = d.release >= 20003;
     d.low_cardinality_setting = d.release < 19005;
 #define X(flag, name, since) d.flag = d.release >= (since);
     DIALECT_SETTINGS(X)

@@ -12,11 +12,13 @@ struct store_dialect {
     /* syntax and functions */
     bool exact_inclusive; /* quantileExactInclusive */
     bool codecs;          /* CODEC(...) on columns */
+    bool grouping_sets;   /* GROUP BY GROUPING SETS, grouping() as the standard has it */
     bool skip_indexes;    /* INDEX ... TYPE minmax, bloom_filter */
     bool atomic;          /* ENGINE = Atomic for databases */
     bool parquet;         /* FORMAT Parquet */
     bool table_dedup;     /* MergeTree: non_replicated_deduplication_window */
     bool table_fsync;     /* MergeTree: fsync_after_insert, fsync_part_directory */
+    bool compact_parts;   /* MergeTree: min_bytes_for_wide_part */
     /* settings of a statement (asked of system.settings) */
     bool low_cardinality_setting; /* allow_experimental_low_cardinality_type has to be switched on */
     bool dedup_token;             /* insert_deduplication_token */

@@ -33,6 +33,10 @@ enum { SCHEMA_SQL_BYTES = 256 * 1024, SCHEMA_ROWS_BYTES = 4 * 1024 * 1024, SCHEM
 #define CODEC_AI64 "ZSTD(3)"
 #define CODEC_AF64 "ZSTD(3)"
 
+/* Below this a part is one file, above it many hundreds: inserts and first merges of a table this wide would otherwise
+ * spend more time on making and deleting files than on rows. A part that large holds some 200,000 views. */
+#define COMPACT_PARTS "min_bytes_for_wide_part = 536870912"
+
 /* The order is the one of store_row_encode. */
 static const struct store_column columns[] = {
     {"batch_id", "String", "ZSTD(1)"},
@@ -116,6 +120,7 @@ static enum err make_views(struct migrating *m)
                    "toInt64(3600000)))) ORDER BY (environment_id, view_end) SETTINGS index_granularity = 8192");
     if (d->table_dedup) buf_adds(&sql, ", non_replicated_deduplication_window = 1000");
     if (d->table_fsync) buf_adds(&sql, ", fsync_after_insert = 1, fsync_part_directory = 1");
+    if (d->compact_parts) buf_adds(&sql, ", " COMPACT_PARTS);
     BUG_IF(sql.failed);
     enum err e = define(m, buf_span(&sql));
     buf_free(&sql);

@@ -214,6 +214,7 @@ static void run_batch(struct store_writer *w, struct batch *b)
 static void *writer_run(void *ctx)
 {
     struct store_writer *w = ctx;
+    (void)pthread_setname_np(pthread_self(), "store");
     lock(w);
     w->cleaned = mono_now();
     while (!atomic_load(&w->abandon)) {

@@ -244,7 +244,7 @@ test('CORS is off, and on for the origins that an environment lists', async () =
 
 test('removing an environment says what goes, and the views go', async () => {
   const made = (await api('POST', '/system/v1/environments', { headers: owner, body: { name: 'Doomed', allow_backfill: true } })).body.data;
-  await firstframe(['simulate', '--url', server.url, '--env-key', made.env_key, '--views', '20', '--days-back', '2', '--seed', '5']);
+  firstframe(['simulate', '--url', server.url, '--env-key', made.env_key, '--views', '20', '--days-back', '2', '--seed', '5']);
   const contents = async () => (await api('GET', `/system/v1/environments/${made.id}`, { headers: owner })).body.data.contents;
   await until('the views to be stored', async () => (await contents()).views >= 20);
   const asked = await api('DELETE', `/system/v1/environments/${made.id}`, { headers: owner });
@@ -254,6 +254,22 @@ test('removing an environment says what goes, and the views go', async () => {
   const gone = await until('the views to be deleted', async () => (await audit()).find(r => r.act === 'views.delete' && r.environment_id === made.id));
   assert.equal(gone.actor_kind, 'server');
   assert.ok(gone.details.rows >= 20);
+});
+
+test('views older than the retention of their environment are deleted', async () => {
+  const { id, env_key } = (await api('POST', '/system/v1/environments', { headers: owner, body: { name: 'Forgetful', allow_backfill: true } })).body.data;
+  firstframe(['simulate', '--url', server.url, '--env-key', env_key, '--views', '40', '--days-back', '6', '--seed', '6']);
+  const views = async () => (await api('GET', `/system/v1/environments/${id}`, { headers: owner })).body.data.contents.views;
+  await until('the views to be stored', async () => await views() >= 40);
+  const day = 86400, limit = (Math.floor(Date.now() / 1000 / day) - 3) * day;
+  const older = async () => (await api('GET', `/data/v1/video-views?environment_id=${id}&timeframe[]=${limit - 30 * day}&timeframe[]=${limit - 1}`, { headers: owner })).body.total_row_count;
+  const old = await older();
+  assert.ok(old > 0 && old < 40);
+  assert.equal((await api('PATCH', `/system/v1/environments/${id}`, { headers: owner, body: { retention_days: 3 } })).status, 200);
+  await until('the old views to be deleted', async () => await older() === 0);
+  assert.equal(await views(), 40 - old);
+  const row = await until('the audit row', async () => (await audit()).find(r => r.act === 'views.delete' && r.environment_id === id));
+  assert.equal(row.details.why, 'retention');
 });
 
 // -- servers of their own ----------------------------------------------------------------------------------------------

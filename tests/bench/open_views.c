@@ -98,8 +98,8 @@ static struct span new_id(struct arena *arena, struct span id, unsigned round)
 static void play_post(struct bench *b, const struct post *post, unsigned round, int64_t start_ms, struct arena *arena)
 {
     struct format_output out = {.why = NULL};
-    struct format_input in = {.body = post->body, .received_ms = start_ms + post->at_ms, .json = b->json,
-                              .arena = arena, .judge = judge};
+    struct format_input in = {
+        .body = post->body, .received_ms = start_ms + post->at_ms, .json = b->json, .arena = arena, .judge = judge};
     if (format_decode(b->formats, b->format, &in, &out) != DROP_NONE) return;
     for (uint32_t i = 0; i < out.beacon.event_count; i++) {
         struct beacon_event *e = &out.beacon.events[i];
@@ -125,10 +125,11 @@ static void print_result(const struct bench *b, size_t resident)
 {
     double views = (double)view_table_open(b->table), bytes = (double)view_table_bytes(b->table);
     double events = (double)b->events;
-    printf("{\"views\":%.0f,\"events\":%.0f,\"table_bytes\":%.0f,\"resident_bytes\":%zu,\"table_bytes_per_view\":%.0f,"
-           "\"resident_bytes_per_view\":%.0f,\"table_base_bytes_per_view\":%.0f,\"resident_base_bytes_per_view\":%.0f}\n",
-           views, events, bytes, resident, bytes / views, (double)resident / views, (bytes - 100 * events) / views,
-           ((double)resident - 100 * events) / views);
+    printf(
+        "{\"views\":%.0f,\"events\":%.0f,\"table_bytes\":%.0f,\"resident_bytes\":%zu,\"table_bytes_per_view\":%.0f,"
+        "\"resident_bytes_per_view\":%.0f,\"table_base_bytes_per_view\":%.0f,\"resident_base_bytes_per_view\":%.0f}\n",
+        views, events, bytes, resident, bytes / views, (double)resident / views, (bytes - 100 * events) / views,
+        ((double)resident - 100 * events) / views);
 }
 
 int main(int argc, char **argv)

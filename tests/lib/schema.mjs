@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks answers against the server's own /openapi.json, and keeps count of the operations that were seen. Only what the
+// document uses of JSON Schema. Keys that the document does not name are a fault: it has to say everything.
+import assert from 'node:assert/strict';
+
+export class Document {
+  constructor(json) {
+    this.json = json;
+    this.seen = new Set();
+    this.operations = [];
+    for (const [path, methods] of Object.entries(json.paths))
+      for (const [method, operation] of Object.entries(methods))
+        this.operations.push({ method: method.toUpperCase(), path, operation,
+          literals: path.split('/').filter(part => !part.startsWith('{')).length,
+          matches: new RegExp('^' + path.replace(/[.]/g, '\\.').replace(/\{[^}]+\}/g, '[^/]+') + '$') });
+  }
+
+  static async of(url) {
+    return new Document(await (await fetch(url + '/openapi.json')).json());
+  }
+
+  find(method, path) {
+    return this.operations.filter(one => one.method === method && one.matches.test(path)).sort((a, b) => b.literals - a.literals)[0];
+  }
+
+  // What an answer with this body should have been; throws when it is not.
+  check(method, route, status, body) {
+    const one = this.find(method, new URL(route, 'http://x').pathname);
+    assert.ok(one, `${method} ${route} is not in the document`);
+    const expected = one.operation.responses[status] ?? (status >= 400 ? one.operation.responses.default : undefined);
+    assert.ok(expected, `${method} ${route}: status ${status} is not in the document`);
+    const schema = expected.content?.['application/json']?.schema;
+    if (schema) this.validate(schema, body, `${method} ${route}`);
+    if (status < 400 || one.operation.responses[status]) this.seen.add(one.operation.operationId);
+  }
+
+  validate(schema, value, where) {
+    if (schema.$ref) return this.validate(this.json.components.schemas[schema.$ref.split('/').at(-1)], value, where);
+    if (schema.anyOf) {
+      const faults = [];
+      for (const one of schema.anyOf) {
+        try { return this.validate(one, value, where); } catch (fault) { faults.push(fault.message); }
+      }
+      assert.fail(`${where}: ${faults.join('; ')}`);
+    }
+    const types = [schema.type ?? []].flat();
+    const type = value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
+    if (types.length) assert.ok(types.includes(type) || (type === 'integer' && types.includes('number')), `${where}: ${JSON.stringify(value)?.slice(0, 80)} is no ${types}`);
+    if (value === null) return;
+    if (schema.enum) assert.ok(schema.enum.includes(value), `${where}: ${value} is not one of ${schema.enum.slice(0, 10)}`);
+    if (schema.format === 'date-time') assert.match(value, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, where);
+    if (schema.format === 'date') assert.match(value, /^\d{4}-\d\d-\d\d$/, where);
+    if (type === 'array') {
+      if (schema.prefixItems) {
+        assert.equal(value.length, schema.prefixItems.length, where);
+        schema.prefixItems.forEach((item, i) => this.validate(item, value[i], `${where}[${i}]`));
+      } else if (schema.items) {
+        value.forEach((item, i) => this.validate(schema.items, item, `${where}[${i}]`));
+      }
+    }
+    if (type === 'object' && schema.properties) {
+      for (const key of schema.required ?? []) assert.ok(key in value, `${where}: ${key} is missing`);
+      for (const [key, item] of Object.entries(value)) {
+        assert.ok(key in schema.properties, `${where}: ${key} is not documented`);
+        this.validate(schema.properties[key], item, `${where}.${key}`);
+      }
+    }
+  }
+}
+
+// fetch that checks every JSON answer below base.
+export function checkedFetch(document, base) {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    const url = new URL(input instanceof Request ? input.url : input), method = init?.method ?? 'GET';
+    if (!url.href.startsWith(base)) return response;
+    const text = await response.clone().text();
+    let body;
+    try { body = JSON.parse(text); } catch { body = undefined; }
+    if (document.find(method, url.pathname)) document.check(method, url.pathname + url.search, response.status, body);
+    return response;
+  };
+}
