@@ -13,7 +13,7 @@ import { METRICS, answer, byField, close, dimensionOf } from './calculate.mjs';
 import { Simulated } from './simulated.mjs';
 
 const Mux12 = createRequire(import.meta.url)('mux-node-12').default;
-let server, views, window;
+let server, views, window, document;
 const plainFetch = globalThis.fetch;
 
 before(async () => {
@@ -21,7 +21,8 @@ before(async () => {
   const details = await server.details();
   views = server.truth.map(view => ({ ...view, detail: details.get(view.view_id) }));
   window = [String(server.from), String(server.to - 1)];
-  globalThis.fetch = checkedFetch(await Document.of(server.url), server.url); // every answer is held against /openapi.json
+  document = await Document.of(server.url);
+  globalThis.fetch = checkedFetch(document, server.url); // every answer is held against /openapi.json
 });
 after(async () => {
   globalThis.fetch = plainFetch;
@@ -310,6 +311,10 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
       await system.signingKeys.delete(key.id);
       await assert.rejects(system.signingKeys.retrieve(key.id), error => error.status === 404);
       assert.equal((await fetch(`${server.url}/counts?token=${jwt({})}`)).status, 403);
+    });
+
+    test('every answer was as /openapi.json says', () => {
+      assert.deepEqual([...new Set(document.faults)], []);
     });
 
     test('every method was called', () => {

@@ -7,6 +7,7 @@ export class Document {
   constructor(json) {
     this.json = json;
     this.seen = new Set();
+    this.faults = [];
     this.operations = [];
     for (const [path, methods] of Object.entries(json.paths))
       for (const [method, operation] of Object.entries(methods))
@@ -68,7 +69,8 @@ export class Document {
   }
 }
 
-// fetch that checks every JSON answer below base.
+// fetch that checks every JSON answer below base; what is wrong is put into document.faults, since a client takes an
+// exception of fetch for a lost connection.
 export function checkedFetch(document, base) {
   return async (input, init) => {
     const response = await fetch(input, init);
@@ -77,7 +79,11 @@ export function checkedFetch(document, base) {
     const text = await response.clone().text();
     let body;
     try { body = JSON.parse(text); } catch { body = undefined; }
-    if (document.find(method, url.pathname)) document.check(method, url.pathname + url.search, response.status, body);
+    try {
+      if (document.find(method, url.pathname)) document.check(method, url.pathname + url.search, response.status, body);
+    } catch (fault) {
+      document.faults.push(fault.message);
+    }
     return response;
   };
 }

@@ -10,9 +10,9 @@
 
 /* Routes that look at no credential are on this list, so that none becomes open by a slip. */
 static const char *const open_handlers[] = {
-    "api_session_create", "api_setup_show",    "api_setup_create",    "api_reset_begin",       "api_reset_finish",
-    "api_export_file",    "api_counts",        "api_invitation_look", "api_invitation_accept", "api_openapi",
-    "api_docs",           "api_docs_style",
+    "api_session_create",    "api_setup_show",  "api_setup_create", "api_reset_begin",
+    "api_reset_finish",      "api_export_file", "api_counts",       "api_invitation_look",
+    "api_invitation_accept", "api_openapi",     "api_docs",         "api_docs_style",
 };
 
 static bool may_be_open(const char *handler)
@@ -111,8 +111,10 @@ static void test_setup_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_routes_are_listed), cmocka_unit_test(test_writes_need_write),
-        cmocka_unit_test(test_limits),                 cmocka_unit_test(test_limits_many),
+        cmocka_unit_test(test_open_routes_are_listed),
+        cmocka_unit_test(test_writes_need_write),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_many),
         cmocka_unit_test(test_setup_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
