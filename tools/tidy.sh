@@ -22,4 +22,5 @@ grep -rnE '\b(strcpy|strcat|sprintf|gets|strtok|rand)\(' src engine --include='*
 grep -rnE '\b(TODO|FIXME|XXX|HACK)\b' src engine web/src tools tests --exclude-dir=node_modules --include='*.[ch]' --include='*.ts' --include='*.tsx' --include='*.mjs' --include='*.sh' | grep -v tools/tidy.sh && say "unfinished work above"
 grep -rnE '\b(exit|printf|puts)\(' src --include='*.c' | grep -vE '^src/(cli/|main.c)|snprintf|vsnprintf|_exit|fprintf\(stderr, "bug' && say "exit or print outside cli above"
 tools/layers.sh || bad=1
+tools/metrics-page.sh --check || bad=1
 exit $bad

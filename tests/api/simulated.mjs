@@ -6,8 +6,9 @@ import path from 'node:path';
 import { PROGRAM, Server, until } from '../lib/server.mjs';
 
 export class Simulated extends Server {
-  constructor({ views = 600, seed = 11, daysBack = 3, init = [], ...options } = {}) {
-    super({ init: ['--allow-backfill', ...init], ...options });
+  constructor({ views = 600, seed = 11, daysBack = 3, init = [], serve = [], ...options } = {}) {
+    // Views that stay open at the simulation's end become final soon.
+    super({ init: ['--allow-backfill', ...init], serve: ['--view-visible-after', '2', '--view-final-after', '4', ...serve], ...options });
     Object.assign(this, { views, seed, daysBack });
   }
 

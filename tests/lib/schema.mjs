@@ -72,8 +72,9 @@ export class Document {
 // fetch that checks every JSON answer below base; what is wrong is put into document.faults, since a client takes an
 // exception of fetch for a lost connection.
 export function checkedFetch(document, base) {
+  const plainFetch = globalThis.fetch;
   return async (input, init) => {
-    const response = await fetch(input, init);
+    const response = await plainFetch(input, init);
     const url = new URL(input instanceof Request ? input.url : input), method = init?.method ?? 'GET';
     if (!url.href.startsWith(base)) return response;
     const text = await response.clone().text();
