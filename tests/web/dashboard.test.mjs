@@ -46,7 +46,11 @@ function alike(a, b, where) {
     assert.ok(Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b)), `${where}: ${a} and ${b}`);
   else if (a !== null && b !== null && typeof a === 'object' && typeof b === 'object') {
     assert.deepEqual(Object.keys(a).sort(), Object.keys(b).sort(), where);
-    for (const key of Object.keys(a)) alike(a[key], b[key], `${where}.${key}`);
+    for (const key of Object.keys(a)) {
+      // An hour may have become complete between the two answers.
+      if (key === 'status' && [a, b].every(x => ['partial', 'complete'].includes(x.status))) continue;
+      alike(a[key], b[key], `${where}.${key}`);
+    }
   } else assert.equal(a, b, where);
 }
 const clean = () => {
@@ -148,7 +152,8 @@ test('clicking a row filters, the address holds it, back takes it away', async (
   await row.locator('a').click();
   await d.settled();
   assert.deepEqual(new URL(d.page.url()).searchParams.getAll('f'), [`browser:${name}`]);
-  assert.equal(await d.page.locator('.tile[data-measure=count] .tile-value').getAttribute('title'), views);
+  const shown = () => d.page.locator('.tile[data-measure=count] .tile-value').getAttribute('title');
+  await until('the tile to show the filtered count', async () => await shown() === views);
   await d.page.goBack();
   await d.settled();
   assert.deepEqual(new URL(d.page.url()).searchParams.getAll('f'), []);
