@@ -239,8 +239,8 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
         const cold = await data.engagement.videos.hotspots(video, { timeframe: window, order_direction: 'asc', limit: 1 });
         assert.ok(cold.data.hotspots[0].score < mean);
         const playback = views.find(view => view.playback_id)?.playback_id ?? 'nothing';
-        assert.ok((await data.engagement.playbackIDs.heatmap(playback, { timeframe: window })).data.total_views >= 0);
-        assert.ok(Array.isArray((await data.engagement.playbackIDs.hotspots(playback)).data.hotspots));
+        assert.ok((await data.engagement.playbackIds.heatmap(playback, { timeframe: window })).data.total_views >= 0);
+        assert.ok(Array.isArray((await data.engagement.playbackIds.hotspots(playback)).data.hotspots));
         assert.deepEqual((await data.engagement.assets.heatmap('no-such-asset')).data, { total_views: 0, value: Array(10).fill(0) });
         assert.deepEqual((await data.engagement.assets.hotspots('no-such-asset')).data, { total_views: 0, hotspots: [] });
       });
