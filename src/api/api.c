@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A request's way: loop thread (route) -> pool thread (credential, handler) -> answer. */
+#include "api/answers.h"
 #include "api/exporter.h"
 #include "api/internal.h"
 #include "api/limits.h"
@@ -15,7 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ANSWER_BYTES_MAX = 256 * 1024 * 1024, WAITING_MAX = 1000, HASHING_THREADS = 2, HASHING_WAITING_MAX = 16 };
+enum {
+    ANSWER_BYTES_MAX = 256 * 1024 * 1024,
+    CACHE_BYTES_MAX = 64 * 1024 * 1024,
+    WAITING_MAX = 1000,
+    HASHING_THREADS = 2,
+    HASHING_WAITING_MAX = 16
+};
 
 struct api {
     struct api_options options;
@@ -23,6 +30,7 @@ struct api {
     struct pool *questions, *hashing;
     struct rewriter *rewriter;
     struct exporter *exporter;
+    struct answers *answers;
     struct sweeper *sweeper;
     struct mail *mail;
     struct setup *setup;
@@ -82,6 +90,8 @@ static void call_answer(struct api_job *job)
         c->body.failed = false;
         api_fail(c, 500, "The answer is too large.");
     }
+    if (c->keeps && !c->failed && c->status == 200)
+        answers_put(c->api->answers, c->kept_as, c->generation, buf_span(&c->body));
     if (c->environment_id[0]) cors_headers(c);
     if (not_modified(c, etag)) {
         c->status = 304;
@@ -127,6 +137,7 @@ struct api *api_new(const struct api_options *options)
     BUG_IF(a->public_url == NULL || a->data_dir == NULL);
     a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
     a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
+    a->answers = answers_new(CACHE_BYTES_MAX);
     a->rewriter = rewriter_new(options->accounts, options->store);
     struct exporter_options exports = {.accounts = options->accounts, .store = options->store, .data_dir = a->data_dir};
     a->exporter = exporter_new(&exports);
@@ -137,6 +148,11 @@ struct api *api_new(const struct api_options *options)
     a->setup = setup_new();
     a->limits = limits_new(options->rate_limit);
     return a;
+}
+
+struct answers *api_answers(struct api *a)
+{
+    return a->answers;
 }
 
 struct sweeper *api_sweeper(struct api *a)
@@ -188,6 +204,7 @@ void api_free(struct api *a)
     pool_stop(a->hashing);
     rewriter_free(a->rewriter);
     exporter_free(a->exporter);
+    answers_free(a->answers);
     sweeper_free(a->sweeper);
     mail_free(a->mail);
     setup_free(a->setup);

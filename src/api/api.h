@@ -10,6 +10,7 @@
 
 #include "accounts/accounts.h"
 #include "accounts/principal.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "http/server.h"
 
@@ -64,6 +65,9 @@ struct api_call {
     struct http_header extra[4];
     size_t extra_count;
     bool failed;
+    bool keeps;               /* the answer goes into the cache under kept_as, of this generation: see ask_cached */
+    struct hash128 kept_as;
+    uint64_t generation;
     struct json_parser *parser; /* of api_body_json; freed with the call */
 };
 typedef void api_handler(struct api_call *call);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/ask.h"
 
+#include "api/answers.h"
+#include "api/internal.h"
+#include "base/counters.h"
+
+enum { DAY_S = 86400, VIEW_DAYS_MAX = 8, KEY_BYTES_MAX = 1024 * 1024 };
+
 bool ask_window(struct api_call *c, struct window *out)
 {
     struct api_params values = api_params(c, "timeframe");
@@ -53,6 +59,44 @@ bool ask_question(struct api_call *c, struct filters *filters, struct question *
         return false;
     }
     return ask_window(c, &out->window) && ask_filters(c, true, filters);
+}
+
+/* Everything that the answer depends on, one after the other; lengths in front, so that parts cannot be mistaken. */
+static bool cache_key(struct api_call *c, const struct window *w, uint64_t extra, struct hash128 *out)
+{
+    struct buf text;
+    buf_init(&text, KEY_BYTES_MAX);
+    ptrdiff_t question = span_find(c->request->target, '?');
+    struct span path = question < 0 ? c->request->target : span_upto(c->request->target, (size_t)question);
+    const struct span parts[] = {path, c->request->query, c->request->body, span_of(c->principal.filter)};
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        buf_add_u64(&text, parts[i].len);
+        buf_add_span(&text, parts[i]);
+    }
+    buf_add_u64(&text, (uint64_t)w->start_s);
+    buf_add_u64(&text, (uint64_t)w->end_s);
+    buf_add_u64(&text, extra);
+    *out = hash128_sha256(span_of(c->environment_id), buf_span(&text));
+    bool ok = !text.failed;
+    buf_free(&text);
+    return ok;
+}
+
+bool ask_cached(struct api_call *c, const struct window *w, enum metric_clock clock, uint64_t extra)
+{
+    struct store_status store;
+    store_status(c->store, &store);
+    /* A store elsewhere may be written by others, whose changes nobody here hears of. */
+    if (!store.embedded || !cache_key(c, w, extra, &c->kept_as)) return false;
+    /* A pending view may end on another day in its next version, and a view may start days before it ends. */
+    int64_t from_s = w->start_s - DAY_S, to_s = w->end_s + (clock == CLOCK_START ? VIEW_DAYS_MAX + 1 : 1) * DAY_S;
+    c->generation = store_generation_between(c->store, from_s * 1000, to_s * 1000);
+    if (answers_get(api_answers(c->api), c->kept_as, c->generation, &c->body)) {
+        counter_add(COUNTER_api_cache_hits_total, 1);
+        return true;
+    }
+    c->keeps = true;
+    return false;
 }
 
 struct query ask_query(struct api_call *c)

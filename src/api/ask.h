@@ -14,6 +14,11 @@ bool ask_filters(struct api_call *c, bool with_metrics, struct filters *out) MUS
 bool ask_token_filter(struct api_call *c, struct filters *out) MUST_USE;
 /* Metric of the path (404 when unknown) and measurement (400), window and filters. */
 bool ask_question(struct api_call *c, struct filters *filters, struct question *out) MUST_USE;
+/* true: the same was asked before and nothing that it reads has changed since; the body is the answer, and the handler
+ * is done. Else the answer that the handler writes is kept (for the embedded store, of which this process is the only
+ * writer). extra: whatever the answer depends on beyond path, query string and body of the request, its environment,
+ * the token's filter and the window (accounts_generation, say). */
+bool ask_cached(struct api_call *c, const struct window *w, enum metric_clock clock, uint64_t extra) MUST_USE;
 /* The call's store and arena. */
 struct query ask_query(struct api_call *c);
 /* order_by: one of the names (NULL-terminated list), or otherwise; -1 and failed when it is none of them. */

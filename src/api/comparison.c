@@ -75,6 +75,7 @@ void api_metrics_comparison(struct api_call *c)
     struct window window;
     struct filters filters;
     if (!ask_window(c, &window) || !ask_filters(c, true, &filters) || !segment_filter(c, &filters)) return;
+    if (ask_cached(c, &window, CLOCK_START, 0)) return;
     struct query q = ask_query(c);
     struct comparison all;
     enum err e = query_comparison(&q, c->environment_id, &window, &filters, &all);

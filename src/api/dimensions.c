@@ -61,6 +61,7 @@ static void answer_values(struct api_call *c, const struct dimension *by, bool e
         return;
     int order = ask_order_by(c, names, 2);
     if (order < 0 || !api_descending(c, order != 3, &descending)) return;
+    if (ask_cached(c, &window, CLOCK_END, 0)) return;
     struct segment *rows = NULL;
     size_t n = 0;
     struct query q = ask_query(c);

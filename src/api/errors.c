@@ -55,6 +55,7 @@ void api_errors_list(struct api_call *c)
     struct window window;
     struct filters filters;
     if (!ask_window(c, &window) || !ask_filters(c, true, &filters)) return;
+    if (ask_cached(c, &window, CLOCK_END, accounts_generation(c->accounts))) return;
     struct query q = ask_query(c);
     struct error_row *rows;
     size_t n, categories;

@@ -16,6 +16,8 @@ enum access {
 
 struct rewriter;
 struct rewriter *api_rewriter(struct api *a);
+struct answers;
+struct answers *api_answers(struct api *a);
 struct exporter;
 struct exporter *api_exporter(struct api *a); /* NULL: its directory cannot be written */
 struct sweeper;

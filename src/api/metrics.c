@@ -14,6 +14,7 @@ void api_metrics_overall(struct api_call *c)
     struct filters filters;
     struct question question;
     if (!ask_question(c, &filters, &question)) return;
+    if (ask_cached(c, &question.window, question.metric->clock, 0)) return;
     struct query q = ask_query(c);
     struct answer a;
     enum err e = query_overall(&q, &question, &a);
@@ -58,6 +59,7 @@ void api_metrics_timeseries(struct api_call *c)
     if (!ask_question(c, &filters, &question) || !timeseries_step(c, &question.window, &step_s) ||
         !api_descending(c, false, &descending))
         return;
+    if (ask_cached(c, &question.window, question.metric->clock, 0)) return;
     struct query q = ask_query(c);
     struct bucket *buckets;
     size_t n;
@@ -142,6 +144,7 @@ void api_metrics_breakdown(struct api_call *c)
     int order = ask_order_by(c, order_names, ORDER_IMPACT);
     struct ordering ordering = {.by = order < 0 ? ORDER_IMPACT : (enum order)order};
     if (order < 0 || !api_descending(c, ordering.by != ORDER_FIELD, &ordering.descending)) return;
+    if (ask_cached(c, &question.window, question.metric->clock, 0)) return;
     struct query q = ask_query(c);
     struct segment *rows;
     size_t n;
@@ -188,6 +191,7 @@ void api_metrics_insights(struct api_call *c)
     struct question question;
     bool descending; /* accepted, of no effect */
     if (!ask_question(c, &filters, &question) || !api_descending(c, false, &descending)) return;
+    if (ask_cached(c, &question.window, question.metric->clock, 0)) return;
     struct query q = ask_query(c);
     struct segment *rows;
     size_t n;

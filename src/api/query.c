@@ -114,6 +114,7 @@ void api_query(struct api_call *c)
         return;
     }
     if (!ask_token_filter(c, &p.filters)) return;
+    if (ask_cached(c, &p.window, CLOCK_START, 0)) return;
     struct query q = ask_query(c);
     struct pivot_rows rows;
     enum err e = query_pivot(&q, c->environment_id, &p, &rows);

@@ -75,6 +75,7 @@ void api_views_list(struct api_call *c)
         !api_descending(c, true, &question.descending))
         return;
     question.viewer_id = api_param(c, "viewer_id");
+    if (ask_cached(c, &question.window, CLOCK_END, 0)) return;
     struct query q = ask_query(c);
     struct view_brief *rows;
     size_t n;

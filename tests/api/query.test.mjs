@@ -192,10 +192,19 @@ test('nobody gets out of their environment or their filter', async () => {
 });
 
 test('a cached answer is never somebody else\'s, nor an old one', async () => {
-  const route = `/data/v1/metrics/views/overall?${server.window}&filters[]=country:US`;
-  const first = await server.get(route), again = await server.get(route);
+  const route = `/data/v1/metrics/views/overall?${server.window}&filters[]=!country:XX`;
+  const hits = async () => Number(/firstframe_api_cache_hits_total (\d+)/.exec(await (await fetch(server.url + '/metrics')).text())[1]);
+  const first = await server.get(route), before = await hits();
+  const again = await server.get(route);
   assert.equal(await first.text(), await again.text());
+  if (!process.env.FIRSTFRAME_TEST_STORE) assert.equal(await hits(), before + 1); // kept for the embedded store only
   assert.equal((await server.get(route, { 'if-none-match': first.headers.get('etag') })).status, 304);
-  const other = await fetch(server.url + route, { headers: { authorization: tokenOf(foreign.environment_id ?? foreign.id) } });
-  assert.equal((await other.json()).data.value, 0);
+  const value = async authorization => (await (await fetch(server.url + route, { headers: { authorization } })).json()).data.value;
+  assert.equal(await value(tokenOf(foreign.environment_id ?? foreign.id)), 1);
+  const site = views.find(view => view.sub_property_id).sub_property_id;
+  assert.equal(await value(tokenOf(server.environment_id, ['--filter', `sub_property_id:${site}`])), views.filter(view => view.sub_property_id === site).length);
+  // One view more, and the answer is another one.
+  const events = ['viewstart', 'viewend'].map((e, i) => ({ e, xid: 'one-more-view', xsqno: i + 1, uti: Date.now() - 3000 + i, ake: server.env_key }));
+  await fetch(server.url + '/', { method: 'POST', body: JSON.stringify({ events }) });
+  await until('the new view to count', async () => (await server.json(route)).data.value === views.length + 1);
 });

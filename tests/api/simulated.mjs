@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that holds simulated views with known truth, for the API tests.
+// A server that holds simulated views with known truth, for the API tests. FIRSTFRAME_TEST_STORE: the URL of a ClickHouse
+// to use instead of the embedded store.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +9,8 @@ import { PROGRAM, Server, until } from '../lib/server.mjs';
 export class Simulated extends Server {
   constructor({ views = 600, seed = 11, daysBack = 3, init = [], serve = [], ...options } = {}) {
     // Views that stay open at the simulation's end become final soon.
-    super({ init: ['--allow-backfill', ...init], serve: ['--view-visible-after', '2', '--view-final-after', '4', ...serve], ...options });
+    super({ init: ['--allow-backfill', ...init], serve: ['--view-visible-after', '2', '--view-final-after', '4',
+      ...(process.env.FIRSTFRAME_TEST_STORE ? ['--store', process.env.FIRSTFRAME_TEST_STORE] : []), ...serve], ...options });
     Object.assign(this, { views, seed, daysBack });
   }
 
