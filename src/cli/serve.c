@@ -441,12 +441,26 @@ static bool log_options(const struct options *o)
     return false;
 }
 
+static void print_sample(void)
+{
+    struct buf text;
+    buf_init(&text, 64 * 1024);
+    options_print_sample(COMMAND_serve, &text);
+    cli_print(&text);
+    buf_free(&text);
+}
+
 int cli_serve(int argc, char **argv)
 {
     static const char *const required[] = {"data", NULL};
     int exit_code;
     struct options *o = cli_options(COMMAND_serve, argc, argv, &exit_code);
     if (o == NULL) return exit_code;
+    if (options_flag(o, "print-config")) {
+        print_sample();
+        options_free(o);
+        return 0;
+    }
     bool tls_half = (options_text(o, "tls-cert") == NULL) != (options_text(o, "tls-key") == NULL);
     if (tls_half) cli_say("--tls-cert and --tls-key belong together");
     bool mail_half = options_text(o, "smtp-url") != NULL && options_text(o, "smtp-from") == NULL;

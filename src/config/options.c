@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum kind { KIND_TEXT, KIND_PATH, KIND_NUMBER, KIND_FLAG, KIND_SECRET, KIND_LIST };
-enum { SECRET_BYTES_MAX = 4096, ARGUMENTS_MAX = 8 };
+enum { SECRET_BYTES_MAX = 4096, FILE_BYTES_MAX = 64 * 1024, ARGUMENTS_MAX = 8 };
 
 struct option_row {
     enum command command;
@@ -68,6 +69,12 @@ static const struct option_row *row_find(enum command c, struct span name)
     return NULL;
 }
 
+/* What is about the file itself cannot stand in it. */
+static bool in_file(const struct option_row *row)
+{
+    return strcmp(row->name, "config") != 0 && strcmp(row->name, "print-config") != 0;
+}
+
 static void value_set(struct options *o, const struct option_row *row, const char *text, bool given)
 {
     size_t at = (size_t)(row - rows);
@@ -77,24 +84,26 @@ static void value_set(struct options *o, const struct option_row *row, const cha
     o->given[at] = given;
 }
 
-static bool number_valid(const struct option_row *row, const char *text, struct buf *message)
+/* where: what to put before the name in a complaint, "--" or "FILE:LINE: ". */
+static bool number_valid(const struct option_row *row, const char *text, const char *where, struct buf *message)
 {
     int64_t v;
     if (span_to_i64(span_of(text), &v) && v >= row->min && v <= row->max) return true;
-    buf_addf(message, "--%s: expected a whole number from %lld to %lld, got \"%s\"\n", row->name, (long long)row->min,
-             (long long)row->max, text);
+    buf_addf(message, "%s%s: expected a whole number from %lld to %lld, got \"%s\"\n", where, row->name,
+             (long long)row->min, (long long)row->max, text);
     return false;
 }
 
 /* A secret from a file: its first line. */
-static bool secret_read(struct options *o, const struct option_row *row, const char *path, struct buf *message)
+static bool secret_read(struct options *o, const struct option_row *row, const char *path, const char *where,
+                        struct buf *message)
 {
     char text[SECRET_BYTES_MAX + 1];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, text, SECRET_BYTES_MAX);
     if (fd >= 0) (void)close(fd);
     if (len < 0) {
-        buf_addf(message, "--%s-file: cannot read %s: %s\n", row->name, path, strerror(errno));
+        buf_addf(message, "%s%s-file: cannot read %s: %s\n", where, row->name, path, strerror(errno));
         return false;
     }
     text[len] = 0;
@@ -104,19 +113,23 @@ static bool secret_read(struct options *o, const struct option_row *row, const c
     return true;
 }
 
+/* The row of a name, or of NAME in "NAME-file" if that is a secret. */
+static const struct option_row *row_named(enum command c, struct span name, bool *from_file)
+{
+    const struct option_row *row = row_find(c, name);
+    *from_file = row == NULL && span_ends(name, SPAN("-file"));
+    if (*from_file) row = row_find(c, span_upto(name, name.len - 5));
+    return row && *from_file && row->kind != KIND_SECRET ? NULL : row;
+}
+
 /* One "--name value", "--name=value" or flag at argv[*i]; moves *i past what it used. */
 static bool option_take(struct options *o, int argc, char **argv, int *i, struct buf *message)
 {
     struct span word = span_from(span_of(argv[*i]), 2);
     ptrdiff_t equals = span_find(word, '=');
     struct span name = equals < 0 ? word : span_upto(word, (size_t)equals);
-    const struct option_row *row = row_find(o->command, name);
-    bool from_file = false;
-    if (row == NULL && span_ends(name, SPAN("-file"))) {
-        row = row_find(o->command, span_upto(name, name.len - 5));
-        from_file = row != NULL && row->kind == KIND_SECRET;
-        if (!from_file) row = NULL;
-    }
+    bool from_file;
+    const struct option_row *row = row_named(o->command, name, &from_file);
     if (row == NULL) {
         buf_addf(message, "unknown option --%.*s; \"firstframe %s --help\" lists them\n", SPAN_ARG(name),
                  commands[o->command].words);
@@ -135,28 +148,104 @@ static bool option_take(struct options *o, int argc, char **argv, int *i, struct
         buf_addf(message, "--%.*s: expected %s\n", SPAN_ARG(name), from_file ? "FILE" : row->metavar);
         return false;
     }
-    if (from_file) return secret_read(o, row, value, message);
-    if (row->kind == KIND_NUMBER && !number_valid(row, value, message)) return false;
+    if (from_file) return secret_read(o, row, value, "--", message);
+    if (row->kind == KIND_NUMBER && !number_valid(row, value, "--", message)) return false;
     value_set(o, row, value, true);
     if (row->kind == KIND_SECRET)
         memset(argv[*i] + (value - argv[*i]), 'x', strlen(value)); /* out of the process list */
     return true;
 }
 
-static bool defaults_fill(struct options *o, struct buf *message)
+static bool environment_take(struct options *o, struct buf *message)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct option_row *row = &rows[i];
-        if (row->command != o->command || o->values[i]) continue;
-        const char *from_environment = row->variable[0] ? getenv(row->variable) : NULL;
-        if (from_environment && from_environment[0]) {
-            if (row->kind == KIND_NUMBER && !number_valid(row, from_environment, message)) return false;
-            value_set(o, row, from_environment, true);
-        } else if (row->fallback[0]) {
-            value_set(o, row, row->fallback, false);
-        }
+        if (row->command != o->command || o->values[i] || row->variable[0] == 0) continue;
+        const char *text = getenv(row->variable);
+        if (text == NULL || text[0] == 0) continue;
+        if (row->kind == KIND_NUMBER && !number_valid(row, text, "--", message)) return false;
+        value_set(o, row, text, true);
     }
     return true;
+}
+
+/* A setting of the file counts where neither the command line nor the environment gave one. One without a value is, as
+ * in the environment, none. */
+static bool file_set(struct options *o, struct span name, struct span value, const char *where, struct buf *message)
+{
+    bool from_file;
+    const struct option_row *row = row_named(o->command, name, &from_file);
+    if (row == NULL || !in_file(row)) {
+        buf_addf(message, "%sthere is no setting \"%.*s\"\n", where, SPAN_ARG(name));
+        return false;
+    }
+    if (value.len == 0) return true;
+    char text[SECRET_BYTES_MAX + 1];
+    if (value.len >= sizeof text) {
+        buf_addf(message, "%s%s: expected at most %d bytes\n", where, row->name, SECRET_BYTES_MAX);
+        return false;
+    }
+    memcpy(text, value.ptr, value.len);
+    text[value.len] = 0;
+    bool yes = span_is(value, "yes"), set = o->values[row - rows] != NULL, ok = true;
+    if (row->kind == KIND_FLAG && !yes && !span_is(value, "no")) {
+        buf_addf(message, "%s%s: expected yes or no, got \"%s\"\n", where, row->name, text);
+        ok = false;
+    } else if (row->kind == KIND_NUMBER) {
+        ok = number_valid(row, text, where, message);
+    }
+    if (ok && !set && from_file) ok = secret_read(o, row, text, where, message);
+    else if (ok && !set && (row->kind != KIND_FLAG || yes)) value_set(o, row, text, true);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+static bool file_lines(struct options *o, struct span text, const char *path, struct buf *message)
+{
+    for (size_t line = 1; text.len; line++) {
+        ptrdiff_t newline = span_find(text, '\n');
+        struct span rest = span_trim(newline < 0 ? text : span_upto(text, (size_t)newline));
+        text = newline < 0 ? SPAN("") : span_from(text, (size_t)newline + 1);
+        if (rest.len == 0 || rest.ptr[0] == '#') continue;
+        char where[512];
+        (void)snprintf(where, sizeof where, "%.400s:%zu: ", path, line);
+        ptrdiff_t equals = span_find(rest, '=');
+        if (equals < 0) {
+            buf_addf(message, "%sexpected \"name = value\"\n", where);
+            return false;
+        }
+        if (!file_set(o, span_trim(span_upto(rest, (size_t)equals)), span_trim(span_from(rest, (size_t)equals + 1)),
+                      where, message))
+            return false;
+    }
+    return true;
+}
+
+/* The settings of --config, of the commands that have it. */
+static bool file_take(struct options *o, struct buf *message)
+{
+    const struct option_row *row = row_find(o->command, SPAN("config"));
+    const char *path = row ? o->values[row - rows] : NULL;
+    if (path == NULL) return true;
+    FILE *f = fopen(path, "re");
+    char *text = malloc(FILE_BYTES_MAX);
+    BUG_IF(text == NULL);
+    size_t len = f ? fread(text, 1, FILE_BYTES_MAX, f) : 0;
+    bool ok = f && !ferror(f) && len < FILE_BYTES_MAX;
+    if (f == NULL || ferror(f)) buf_addf(message, "--config: cannot read %s: %s\n", path, strerror(errno));
+    else if (!ok) buf_addf(message, "--config: %s is longer than %d bytes\n", path, FILE_BYTES_MAX - 1);
+    if (f) (void)fclose(f);
+    ok = ok && file_lines(o, (struct span){text, len}, path, message);
+    explicit_bzero(text, len);
+    free(text);
+    return ok;
+}
+
+static void defaults_fill(struct options *o)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (rows[i].command == o->command && o->values[i] == NULL && rows[i].fallback[0])
+            value_set(o, &rows[i], rows[i].fallback, false);
 }
 
 enum options_outcome options_parse(enum command c, int argc, char **argv, struct options **out, struct buf *message)
@@ -179,7 +268,9 @@ enum options_outcome options_parse(enum command c, int argc, char **argv, struct
             o->arguments[o->argument_count++] = argv[i];
         }
     }
-    return defaults_fill(o, message) ? OPTIONS_OK : OPTIONS_BAD;
+    if (!environment_take(o, message) || !file_take(o, message)) return OPTIONS_BAD;
+    defaults_fill(o);
+    return OPTIONS_OK;
 }
 
 void options_free(struct options *o)
@@ -254,6 +345,20 @@ void options_print_help(enum command c, struct buf *out)
         buf_free(&name);
     }
     buf_addf(out, "  %-28s %s\n", "--help", "this text");
+}
+
+void options_print_sample(enum command c, struct buf *out)
+{
+    buf_addf(out,
+             "# firstframe %s --config FILE\n# One \"name = value\" a line. What the command line or the environment "
+             "says wins.\n",
+             commands[c].words);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct option_row *row = &rows[i];
+        if (row->command != c || !in_file(row)) continue;
+        buf_addf(out, "\n# %s\n#%s = %s\n", row->help, row->name, row->kind == KIND_FLAG ? "no" : row->fallback);
+        if (row->kind == KIND_SECRET) buf_addf(out, "#%s-file = \n", row->name);
+    }
 }
 
 void options_print_commands(struct buf *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The command line as options.def declares it: from the arguments, else the environment variable, else the default. */
+ * The command line as options.def declares it: from the arguments, else the environment variable, else the file that
+ * --config names ("name = value" lines; flags are yes or no), else the default. */
 #ifndef FF_CONFIG_OPTIONS_H
 #define FF_CONFIG_OPTIONS_H
 
@@ -36,6 +37,8 @@ size_t options_argument_count(const struct options *o);
 const char *options_argument(const struct options *o, size_t i);
 
 void options_print_help(enum command c, struct buf *out);
+/* A file for --config with every setting and its default, all of it commented out. */
+void options_print_sample(enum command c, struct buf *out);
 void options_print_commands(struct buf *out);
 /* docs/options.md: every command with its options, in Markdown. */
 void options_print_reference(struct buf *out);

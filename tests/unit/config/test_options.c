@@ -81,6 +81,76 @@ static void test_secrets(void **state)
     options_free(o);
 }
 
+/* A configuration file of this text; its path is good until the next one. */
+static const char *config_file(const char *text)
+{
+    static char path[64];
+    (void)snprintf(path, sizeof path, "/tmp/ff-config-%ld", (long)getpid());
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    return path;
+}
+
+static void test_config(void **state)
+{
+    (void)state;
+    const char *path = config_file("# of the server\n\n  data = /of/the file \nloops=3\r\nlog-json = yes\n"
+                                   "proxy-protocol = no\nmetrics-token = abc=def\nlisten = 127.0.0.1:9");
+    struct options *o;
+    assert_int_equal(setenv("FIRSTFRAME_LISTEN", "127.0.0.1:1", 1), 0);
+    assert_int_equal(PARSE(COMMAND_serve, &o, "serve", "--loops", "5", "--config", path), OPTIONS_OK);
+    assert_int_equal(unsetenv("FIRSTFRAME_LISTEN"), 0);
+    assert_string_equal(options_text(o, "data"), "/of/the file");
+    assert_int_equal(options_number(o, "loops"), 5);
+    assert_string_equal(options_text(o, "listen"), "127.0.0.1:1");
+    assert_string_equal(options_text(o, "metrics-token"), "abc=def");
+    assert_true(options_flag(o, "log-json") && !options_flag(o, "proxy-protocol"));
+    assert_int_equal(options_number(o, "query-threads"), 4);
+    options_free(o);
+    static const struct {
+        const char *text, *what;
+    } wrong[] = {
+        {"a = 1\n", ":1: there is no setting \"a\""},
+        {"\nloops = many\n", ":2: loops: expected a whole number from 0 to 64, got \"many\""},
+        {"loops\n", ":1: expected \"name = value\""},
+        {"log-json = 1\n", ":1: log-json: expected yes or no, got \"1\""},
+        {"config = x\n", ":1: there is no setting \"config\""},
+        {"metrics-token-file = /nowhere/at/all\n", ":1: metrics-token-file: cannot read /nowhere/at/all"},
+    };
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        refused(COMMAND_serve, "--config", config_file(wrong[i].text), wrong[i].what);
+    path = config_file("");
+    assert_int_equal(unlink(path), 0);
+    refused(COMMAND_serve, "--config", path, "--config: cannot read");
+}
+
+/* The sample names every setting, says nothing by itself, and is taken once its comments are. */
+static void test_sample(void **state)
+{
+    (void)state;
+    struct buf sample;
+    buf_init(&sample, 64 * 1024);
+    options_print_sample(COMMAND_serve, &sample);
+    buf_addc(&sample, 0);
+    struct options *o;
+    assert_int_equal(PARSE(COMMAND_serve, &o, "serve", "--config", config_file(sample.ptr)), OPTIONS_OK);
+    assert_false(options_given(o, "listen") || options_given(o, "data"));
+    options_free(o);
+    assert_non_null(strstr(sample.ptr, "\n#listen = 127.0.0.1:8600\n"));
+    assert_non_null(strstr(sample.ptr, "\n#smtp-url-file = \n"));
+    for (char *c = sample.ptr; (c = strstr(c, "\n#")); c++)
+        if (c[2] != ' ' && strncmp(c + 2, "smtp-url-file", 13) && strncmp(c + 2, "metrics-token-file", 18)) c[1] = ' ';
+    const char *path = config_file(sample.ptr);
+    assert_int_equal(PARSE(COMMAND_serve, &o, "serve", "--config", path), OPTIONS_OK);
+    assert_null(options_text(o, "store"));
+    assert_true(options_given(o, "listen") && options_number(o, "view-final-after") == 3600);
+    options_free(o);
+    assert_int_equal(unlink(path), 0);
+    buf_free(&sample);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -141,7 +211,8 @@ int main(void)
     buf_init(&message, 64 * 1024);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_secrets), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_help),   cmocka_unit_test(test_page),
+        cmocka_unit_test(test_help),   cmocka_unit_test(test_page),    cmocka_unit_test(test_config),
+        cmocka_unit_test(test_sample),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buf_free(&message);
