@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Answers that need not be asked of the store again. An entry belongs to one environment, one token filter, one request
  * and one resolved window, and to the generation of the days it was read from: a new version of a view, a
- * re-categorisation or a deletion on one of these days gives them another generation, and the entry is of no use any more.
- * Bounded: the least recently used entries go. Threads: any. */
+ * re-categorisation or a deletion on one of these days gives them another generation, and the entry is of no use any
+ * more. Bounded: the least recently used entries go. Threads: any. */
 #ifndef FF_API_ANSWERS_H
 #define FF_API_ANSWERS_H
 
