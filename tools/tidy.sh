@@ -21,6 +21,13 @@ done
 grep -rnE '\b(strcpy|strcat|sprintf|gets|strtok|rand)\(' src engine --include='*.[ch]' && say "banned calls above"
 grep -rnE '\b(TODO|FIXME|XXX|HACK)\b' src engine web/src tools tests --exclude-dir=node_modules --include='*.[ch]' --include='*.ts' --include='*.tsx' --include='*.mjs' --include='*.sh' | grep -v tools/tidy.sh && say "unfinished work above"
 grep -rnE '\b(exit|printf|puts)\(' src --include='*.c' | grep -vE '^src/(cli/|main.c)|snprintf|vsnprintf|_exit|fprintf\(stderr, "bug' && say "exit or print outside cli above"
+for page in docs/decisions/0*.md; do grep -q "($(basename "$page"))" docs/decisions/README.md || say "$page is not in docs/decisions/README.md"; done
+# Every relative link of a document leads to a file.
+for page in *.md docs/*.md docs/decisions/*.md; do
+  for link in $(grep -oE '\]\([^)#:]+[)#]' "$page" | sed -E 's/^\]\(//; s/[)#]$//'); do
+    [ -e "$(dirname "$page")/$link" ] || say "$page: there is no $link"
+  done
+done
 tools/layers.sh || bad=1
-tools/metrics-page.sh --check || bad=1
+tools/pages.sh --check || bad=1
 exit $bad

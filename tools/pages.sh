@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes docs/metrics.md from src/query/metrics.def and dimensions.def; with --check only says whether it is current.
+# Makes docs/metrics.md from metrics.def and dimensions.def, and the table of docs/api.md from routes.def; with --check only
+# says whether they are current.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-page() {
+metrics_page() {
   echo "# Metrics and dimensions"
   echo
-  echo 'Made by `tools/metrics-page.sh` from `src/query/metrics.def` and `src/query/dimensions.def`, the tables that the server answers from.'
+  echo 'Made by `tools/pages.sh` from `src/query/metrics.def` and `src/query/dimensions.def`, the tables that the server answers from.'
   echo
   echo 'A view counts for a metric when it has a value `v`: a number, a predicate as 1 or 0, or a ratio `a/b` with `b > 0`. `avg` is the mean'
   echo 'of `v`, of a ratio Σa/Σb; `median` and `95th` are exact percentiles, interpolated linearly between the closest ranks; `95th` of a metric'
@@ -37,8 +38,20 @@ page() {
   echo '|---|---|'
   sed -nE 's/^DIMENSION\(([a-z_0-9]+), [^,]+, ([A-Z]+),.*/| `\1` | \L\2 |/p' src/query/dimensions.def
 }
-if [ "${1:-}" = --check ]; then
-  page | cmp -s - docs/metrics.md || { echo "docs/metrics.md is not what tools/metrics-page.sh makes"; exit 1; }
-else
-  page > docs/metrics.md
-fi
+# The page as it is, but for the rows of its table of routes.
+api_page() {
+  sed '/^|---|---|---|---|$/q' docs/api.md
+  awk -F'"' 'FNR == NR { if (/^PERMISSION\(/) { split($1, p, /[(,]/); text[p[2]] = "`" $2 "`" } next }
+    BEGIN { text["OPEN"] = "none"; text["ANY"] = "any credential"; text["PERSON"] = "a signed-in person" }
+    /^ROUTE\(/ { split($1, method, /[(,]/); split($3, what, /, */); if (!(what[2] in text)) { print "no permission: " $0 > "/dev/stderr"; exit 1 }
+      printf "| %s | `%s` | %s | %s |\n", method[2], $2, text[what[2]], $6 }' src/accounts/permissions.def src/api/routes.def
+  sed '1,/^|---|---|---|---|$/d; /^|/d' docs/api.md
+}
+for page in metrics api; do
+  text=$("${page}_page"; echo .) && text=${text%.}
+  if [ "${1:-}" != --check ]; then printf %s "$text" > "docs/$page.md"
+  elif ! printf %s "$text" | cmp -s - "docs/$page.md"; then
+    echo "docs/$page.md is not what tools/pages.sh makes"
+    exit 1
+  fi
+done
