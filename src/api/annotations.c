@@ -98,7 +98,7 @@ void api_annotations_list(struct api_call *c)
     for (size_t i = 0; i < n; i++) print_annotation(&c->json, &list[i]);
     jw_array_end(&c->json);
     api_total(c, total);
-    if (query.windowed) api_timeframe(c, window.start_s, window.end_s);
+    if (query.windowed) api_timeframe(c, window.start_s, window.end_s + 1); /* as given: not snapped */
     jw_object_end(&c->json);
     free(list);
 }

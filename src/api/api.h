@@ -98,8 +98,9 @@ struct api_params {
 struct api_params api_params(struct api_call *c, const char *name);
 /* The last value of the name, trimmed of nothing; {NULL,0} when absent or empty. */
 struct span api_param(struct api_call *c, const char *name);
-/* limit and page by the common rules (absent or < 1: default; above max: max; not an integer: false and the call has
+/* limit, and page, by the common rules (absent or < 1: default; above max: max; not an integer: false and the call has
  * failed with 400). */
+bool api_limit(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit) MUST_USE;
 bool api_paging(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit,
                 uint32_t *page) MUST_USE;
 /* order_direction: asc or desc, or what it is when absent; false and failed (400) otherwise. */

@@ -136,13 +136,26 @@ struct span api_param(struct api_call *c, const char *name)
     return all.count && all.values[all.count - 1].len ? all.values[all.count - 1] : (struct span){NULL, 0};
 }
 
+/* A whole number of any length; beyond int64 the nearest one. */
+static bool whole_clamped(struct span text, int64_t *out)
+{
+    if (span_to_i64(text, out)) return true;
+    bool negative = text.len && text.ptr[0] == '-';
+    size_t i = negative || (text.len && text.ptr[0] == '+');
+    if (i == text.len) return false;
+    for (; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
+    *out = negative ? INT64_MIN : INT64_MAX;
+    return true;
+}
+
 static bool whole_number(struct api_call *c, const char *name, uint32_t otherwise, uint32_t *out)
 {
     struct span text = api_param(c, name);
     int64_t v;
     *out = otherwise;
     if (text.len == 0) return true;
-    if (!span_to_i64(text, &v)) {
+    if (!whole_clamped(text, &v)) {
         api_fail(c, 400, "%s has to be a whole number.", name);
         return false;
     }
@@ -150,11 +163,16 @@ static bool whole_number(struct api_call *c, const char *name, uint32_t otherwis
     return true;
 }
 
-bool api_paging(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit, uint32_t *page)
+bool api_limit(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit)
 {
-    if (!whole_number(c, "limit", limit_default, limit) || !whole_number(c, "page", 1, page)) return false;
+    if (!whole_number(c, "limit", limit_default, limit)) return false;
     if (*limit > limit_max) *limit = limit_max;
     return true;
+}
+
+bool api_paging(struct api_call *c, uint32_t limit_default, uint32_t limit_max, uint32_t *limit, uint32_t *page)
+{
+    return api_limit(c, limit_default, limit_max, limit) && whole_number(c, "page", 1, page);
 }
 
 bool api_descending(struct api_call *c, bool otherwise, bool *descending)

@@ -9,14 +9,12 @@
 /* dimension and value, both or neither, are one more filter. */
 static bool segment_filter(struct api_call *c, struct filters *filters)
 {
-    struct span dimension = api_param(c, "dimension");
-    struct api_params value = api_params(c, "value");
-    if (dimension.len == 0 && value.count == 0) return true;
-    if (dimension.len == 0 || value.count == 0) {
-        api_fail(c, 400, "dimension and value belong together.");
+    struct span dimension = api_param(c, "dimension"), text = api_param(c, "value");
+    if (dimension.len == 0 && text.len == 0) return true;
+    if (dimension.len == 0 || text.len == 0) {
+        api_fail(c, 400, "dimension and value belong together; the value __empty__ means none.");
         return false;
     }
-    struct span text = value.values[value.count - 1];
     size_t len = dimension.len + 1 + text.len;
     char *element = arena_alloc(c->arena, len + 1);
     if (element == NULL) {
@@ -24,7 +22,7 @@ static bool segment_filter(struct api_call *c, struct filters *filters)
         return false;
     }
     (void)snprintf(element, len + 1, "%.*s:", SPAN_ARG(dimension));
-    if (text.len) memcpy(element + dimension.len + 1, text.ptr, text.len);
+    memcpy(element + dimension.len + 1, text.ptr, text.len);
     const char *bad = filters_restrict(filters, span_make(element, len), c->arena);
     if (bad) api_fail(c, 400, "%s", bad);
     return bad == NULL;

@@ -53,9 +53,9 @@ void api_engagement_hotspots(struct api_call *c)
     struct window window;
     struct heatmap h;
     struct hotspot spots[HOTSPOTS_MAX];
-    uint32_t limit, page;
+    uint32_t limit;
     bool descending;
-    if (!api_paging(c, HOTSPOTS_MAX, HOTSPOTS_MAX, &limit, &page) || !api_descending(c, true, &descending) ||
+    if (!api_limit(c, HOTSPOTS_MAX, HOTSPOTS_MAX, &limit) || !api_descending(c, true, &descending) ||
         !engagement_ask(c, &window, &h))
         return;
     size_t n = heatmap_hotspots(&h, !descending, spots);

@@ -18,6 +18,7 @@ enum {
     RETRY_MS = 60000,
     ARENA_BYTES_MAX = 16 * 1024 * 1024,
 };
+#define DAY_MS INT64_C(86400000)
 /* After a change: when to look for rows that were on their way to the store with the old outcome. */
 static const int64_t again_after_ms[] = {10000, 60000, 300000};
 
@@ -196,6 +197,10 @@ static void work_do(struct rewriter *r, struct work *w)
         entry->status.state = e == ERR_UNAVAILABLE || e == ERR_CLOSED ? REWRITE_WAITING : REWRITE_FAILED;
         entry->look_at_ms = now_ms + (e == ERR_UNAVAILABLE ? LOOK_MS : RETRY_MS);
     } else {
+        /* Whatever was answered while views changed, be it by an interrupted rewrite that the store went on with, or
+         * of views that came in between, is not to be answered again. */
+        if (entry->status.state != REWRITE_DONE || entry->status.version != w->version)
+            store_changed(r->store, 0, now_ms + DAY_MS);
         if (entry->status.version != w->version) entry->looks = 0;
         entry->status.state = REWRITE_DONE;
         entry->status.version = w->version;

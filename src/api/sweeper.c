@@ -39,6 +39,7 @@ struct sweeper {
     uint64_t generation;
     size_t looks; /* of again_after_ms, since the last change */
     int64_t changed_ms, looked_ms;
+    int64_t deleting_to_ms; /* rows up to here are being deleted; 0: none */
 };
 
 bool sweeper_views(struct store *store, const char *environment_id, int64_t *views)
@@ -214,7 +215,10 @@ static bool delete_rows(struct sweeper *s, struct doom *d)
         LOG_INF("views_deleted", "environment=%s rows=%" PRId64, one->environment_id, one->rows);
         audit(s, one);
     }
-    if (e == ERR_NONE && n) store_changed(s->store, 0, before_ms == INT64_MAX ? d->now_ms : before_ms);
+    if (e == ERR_NONE && n) {
+        int64_t to_ms = before_ms == INT64_MAX ? d->now_ms + DAY_MS : before_ms;
+        if (to_ms > s->deleting_to_ms) s->deleting_to_ms = to_ms;
+    }
     buf_free(&sql);
     return e == ERR_NONE;
 }
@@ -233,6 +237,14 @@ static void delete_exports(struct sweeper *s, const struct doom *d)
         export_clean(s->exports_dir, one->environment_id);
         (void)rmdir(path); /* what is left in it is not ours */
     }
+}
+
+/* The store deletes in its own time: what was answered before it had is not to be answered again. */
+static void deletion_look(struct sweeper *s)
+{
+    if (s->deleting_to_ms == 0 || !store_ready(s->store) || mutating(s)) return;
+    store_changed(s->store, 0, s->deleting_to_ms);
+    s->deleting_to_ms = 0;
 }
 
 /* true: done; false: try again soon. */
@@ -269,6 +281,7 @@ static void *sweeper_run(void *arg)
     struct sweeper *s = arg;
     bool kicked;
     while (pause_or_end(s, &kicked)) {
+        deletion_look(s);
         uint64_t generation = accounts_generation(s->accounts);
         int64_t now_ms = mono_now().v / 1000;
         if (kicked || generation != s->generation) s->generation = generation, s->changed_ms = now_ms, s->looks = 0;

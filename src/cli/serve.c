@@ -43,6 +43,14 @@ static bool is_api(struct span path)
     return api_owns(path) || span_is(path, "/openapi.json") || span_is(path, "/docs");
 }
 
+/* Sent by a client of the API to a path that is not the API's: it has to hear so, rather than get a page or have its
+ * body taken for a beacon. Neither browsers nor players say both that they accept JSON alone and who they are. */
+static bool is_lost_client(const struct http_request *r)
+{
+    bool named = http_header(r, "Authorization").len > 0 || http_header(r, "beta-auth-token").len > 0;
+    return named && span_is(http_header(r, "Accept"), "application/json");
+}
+
 /* What can never be a beacon, nor a page of the dashboard. */
 static bool is_reserved(struct span path)
 {
@@ -78,7 +86,7 @@ static void app_handle(void *ctx, struct http_request *r)
     if (health_handle(&app->health, r)) return;
     if (is_api(r->path)) api_handle(app->api, r);
     else if (get && span_starts(r->path, SPAN("/sdk/"))) assets_handle(app->assets, r);
-    else if (is_reserved(r->path)) answer_nothing_here(r);
+    else if (is_reserved(r->path) || is_lost_client(r) || (!get && !post)) answer_nothing_here(r);
     else if (post) collector_handle(app->collector, r);
     else assets_handle(app->assets, r);
 }

@@ -118,6 +118,35 @@ const char *filter_parse_with(dimension_lookup *find, struct span element, struc
     return out->dimension->type == DIMENSION_TRACE ? parse_trace(value, arena, out) : parse_scalar(value, arena, out);
 }
 
+/* Takes the digits at the front of s; how many there were. */
+static size_t digits_take(struct span *s)
+{
+    size_t n = 0;
+    while (n < s->len && s->ptr[n] >= '0' && s->ptr[n] <= '9') n++;
+    *s = span_from(*s, n);
+    return n;
+}
+
+static bool char_take(struct span *s, const char *any_of)
+{
+    if (s->len == 0 || s->ptr[0] == 0 || strchr(any_of, s->ptr[0]) == NULL) return false;
+    *s = span_from(*s, 1);
+    return true;
+}
+
+/* As JSON writes numbers: no sign but -, no leading zeros, digits on both sides of the point. */
+static bool is_json_number(struct span s)
+{
+    (void)char_take(&s, "-");
+    bool zero = s.len && s.ptr[0] == '0';
+    size_t whole = digits_take(&s);
+    if (whole == 0 || (zero && whole > 1)) return false;
+    if (char_take(&s, ".") && digits_take(&s) == 0) return false;
+    if (!char_take(&s, "eE")) return s.len == 0;
+    (void)char_take(&s, "+-");
+    return digits_take(&s) > 0 && s.len == 0;
+}
+
 const char *metric_filter_parse(struct span element, struct arena *arena, struct metric_filter *out)
 {
     static const struct {
@@ -133,7 +162,8 @@ const char *metric_filter_parse(struct span element, struct arena *arena, struct
     for (size_t i = 0; i < COUNT(operators); i++) {
         if (!span_starts(rest, span_of(operators[i].written))) continue;
         out->op = operators[i].sql;
-        if (span_to_double(span_from(rest, strlen(operators[i].written)), &out->number)) return NULL;
+        struct span number = span_from(rest, strlen(operators[i].written));
+        if (is_json_number(number) && span_to_double(number, &out->number)) return NULL;
         break;
     }
     return refuse(arena, "A metric filter is written metric>=number (also <=, >, <, =, !=).");

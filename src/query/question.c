@@ -97,7 +97,7 @@ static enum err run(struct query *q, struct buf *sql, struct buf *out)
 static struct answer answer_of(const struct question *question, int64_t views, double value)
 {
     bool counts = question->measure == MEASURE_COUNT || question->measure == MEASURE_SUM ||
-                  question->metric->kind == METRIC_VIEWERS;
+                  metric_counts_views(question->metric);
     struct answer a = {.views = views, .has_value = views > 0 || counts, .value = views > 0 ? value : 0};
     if (!isfinite(a.value)) a.has_value = false;
     return a;

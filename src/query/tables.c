@@ -91,6 +91,11 @@ bool measure_from_name(struct span name, enum measure *out)
     return false;
 }
 
+bool metric_counts_views(const struct metric *m)
+{
+    return m->kind == METRIC_VIEWERS || strcmp(m->a, "1") == 0;
+}
+
 bool metric_offers(const struct metric *m, enum measure measure)
 {
     return m->kind != METRIC_VIEWERS || measure == MEASURE_COUNT;

@@ -32,6 +32,8 @@ const char *metric_unit_name(
 
 const char *measure_name(enum measure m); /* "95th", ... */
 bool measure_from_name(struct span name, enum measure *out) MUST_USE;
+/* views and unique_viewers: 0, not null, where nothing matches, in whatever measurement. */
+bool metric_counts_views(const struct metric *m);
 /* unique_viewers has count only. */
 bool metric_offers(const struct metric *m, enum measure measure);
 

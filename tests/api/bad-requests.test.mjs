@@ -106,6 +106,13 @@ const metrics = [
   ['metric_filters[]=rebuffer_count~1', /no metric/],
   ['metric_filters[]=rebuffer_count>=1 OR 1=1', /metric>=number/],
   ['metric_filters[]=rebuffer_count>=Infinity', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=%2B5', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=.5', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=5.', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=05', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=--5', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>=5e', /metric>=number/],
+  ['metric_filters[]=rebuffer_count>= 5', /metric>=number/],
   ['metric_filters[]=nonsense>=1', /no metric "nonsense"/],
   ['metric_filters[]=country>=1', /no metric "country"/],
   ['metric_filters[]=>=1', /no metric ""/],
@@ -144,10 +151,12 @@ const requests = [
   ['GET', '/data/v1/metrics/views/breakdown?limit=1.5', undefined, 400, /limit has to be a whole number/],
   ['GET', '/data/v1/metrics/views/breakdown?limit=1e2', undefined, 400, /limit has to be a whole number/],
   ['GET', '/data/v1/metrics/views/breakdown?page=first', undefined, 400, /page has to be a whole number/],
-  ['GET', '/data/v1/metrics/views/breakdown?page=99999999999999999999', undefined, 400, /page has to be a whole number/],
+  ['GET', '/data/v1/metrics/views/breakdown?page=9999999999999999999x', undefined, 400, /page has to be a whole number/],
+  ['GET', '/data/v1/metrics/views/breakdown?limit=-', undefined, 400, /limit has to be a whole number/],
   ['GET', '/data/v1/metrics/views/insights?order_direction=worst', undefined, 400, /asc or desc/],
   ['GET', '/data/v1/metrics/comparison?dimension=country', undefined, 400, /belong together/],
   ['GET', '/data/v1/metrics/comparison?value=US', undefined, 400, /belong together/],
+  ['GET', '/data/v1/metrics/comparison?dimension=country&value=', undefined, 400, /belong together/],
   ['GET', '/data/v1/metrics/comparison?dimension=nonsense&value=US', undefined, 400, /no dimension/],
   ['GET', '/data/v1/metrics/comparison?dimension=view_has_ad&value=maybe', undefined, 400, /true or false/],
   ['GET', '/data/v1/metrics/comparison?timeframe[]=x', undefined, 400, /duration/],
@@ -290,6 +299,15 @@ test('without a credential, with a wrong one, or with half of one: 401', async (
     assert.deepEqual(await response.json(), { error: { type: 'unauthorized', messages: ['Unauthorized request'] } });
     assert.equal(response.headers.get('www-authenticate'), null);
   }
+});
+
+test('a client of the API that asks at a wrong path hears so, whatever the method', async () => {
+  for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
+    const response = await fetch(server.url + '/_stainless_unknown_path', { method, headers: { authorization: server.basic, accept: method === 'DELETE' ? '*/*' : 'application/json' } });
+    assert.equal(response.status, 404, method);
+    assert.equal((await response.json()).error.type, 'not_found');
+  }
+  assert.equal((await fetch(server.url + '/_stainless_unknown_path', { method: 'POST', body: '{}' })).status, 200); // a beacon, if a poor one
 });
 
 test('right questions find the store away: 503 with Retry-After', async () => {

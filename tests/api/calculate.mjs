@@ -104,19 +104,20 @@ export function answer(id, measurement, views) {
   return { ...out, value: total(values) / values.length };
 }
 
-const FROM_DETAIL = {
-  browser: 'viewer_application_name', browser_version: 'viewer_application_version', operating_system: 'viewer_os_family',
-  operating_system_version: 'viewer_os_version', country: 'country_code', source_hostname: 'player_source_host_name',
-  source_type: 'player_source_type', stream_type: 'video_stream_type',
-};
-const FROM_TRUTH = ['playback_business_exception', 'video_startup_business_exception', 'ad_playback_failure', 'content_playback_failure'];
+// Never null: what was not said is false.
+const BOOLEANS = new Set(['exit_before_video_start', 'playback_failure', 'playback_business_exception', 'video_startup_failure',
+  'video_startup_business_exception', 'ad_playback_failure', 'content_playback_failure', 'view_dropped', 'view_has_ad', 'used_pip', 'used_captions',
+  'time_shift_enabled', 'player_autoplay', 'player_preload', 'preroll_requested', 'preroll_played']);
 
-// A dimension of a view as text or null; view is the truth with its detail beside it.
+// A dimension of a view as text or null; view is the truth with what is stored beside it. Where the truth says it, the
+// truth counts.
 export function dimensionOf(id, view) {
-  const value = FROM_TRUTH.includes(id) ? view[id] : view.detail[FROM_DETAIL[id] ?? id];
-  if (value === null || value === undefined || value === '') return null;
+  const value = TRUTH_NAMES[id] === undefined ? view[id] ?? view.detail[id] : view[TRUTH_NAMES[id]] ?? view.detail[id];
+  if (value === null || value === undefined || value === '') return BOOLEANS.has(id) ? 'false' : null;
   return Array.isArray(value) ? `[${value.join(',')}]` : String(value);
 }
+const TRUTH_NAMES = { browser: 'viewer_application_name', operating_system: 'viewer_os_family', source_hostname: 'player_source_host_name',
+  source_type: 'player_source_type', stream_type: 'video_stream_type' };
 
 // Negative harms (resolutions 89).
 export function score(id, measurement, overall, segment) {
@@ -126,10 +127,11 @@ export function score(id, measurement, overall, segment) {
   return (higher ? segment.value - overall.value : overall.value - segment.value) * segment.views;
 }
 
-export function close(actual, expected, what, tolerance = 1e-9) {
+// Relative to the larger of both; floor is what counts as nothing at all.
+export function close(actual, expected, what, tolerance = 1e-9, floor = 1e-3) {
   if (actual === null || expected === null || actual === undefined || expected === undefined)
     return assert.equal(actual, expected, what);
-  assert.ok(Math.abs(actual - expected) <= tolerance * Math.max(1, Math.abs(actual), Math.abs(expected)),
+  assert.ok(Math.abs(actual - expected) <= tolerance * Math.max(floor, Math.abs(actual), Math.abs(expected)),
     `${what}: ${actual} against ${expected}`);
 }
 

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server that holds simulated views with known truth, for the API tests. FIRSTFRAME_TEST_STORE: the URL of a ClickHouse
 // to use instead of the embedded store.
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
-import { PROGRAM, Server, until } from '../lib/server.mjs';
+import { PROGRAM, ROOT, Server, until } from '../lib/server.mjs';
+
+// The columns of the view row that are no lists of events and the like.
+function storedColumns() {
+  const text = fs.readFileSync(path.join(ROOT, 'src/views/columns.def'), 'utf8');
+  return [...text.matchAll(/^COL\((\w+), (\w+), "(\w*)", \w+, /gm)].map(([, name, kind, rest]) => ({ name, kind, rest }))
+    .filter(({ name, kind }) => !/^A/.test(kind) || name === 'video_cdn_trace');
+}
 
 export class Simulated extends Server {
   constructor({ views = 600, seed = 11, daysBack = 3, init = [], serve = [], ...options } = {}) {
@@ -19,7 +28,7 @@ export class Simulated extends Server {
     const file = path.join(this.data, 'truth.jsonl');
     execFileSync(PROGRAM, ['simulate', '--url', this.url, '--env-key', this.env_key, '--views', String(this.views),
       '--seed', String(this.seed), '--days-back', String(this.daysBack), '--truth', file],
-    { stdio: ['ignore', 'ignore', 'inherit'], timeout: 900_000 });
+    { stdio: ['ignore', 'ignore', 'inherit'], timeout: Math.max(900_000, 100 * this.views) });
     this.truth = fs.readFileSync(file, 'utf8').trim().split('\n').map(line => JSON.parse(line));
     const now = Math.floor(Date.now() / 1000), day = 86400;
     this.from = Math.floor(now / day) * day - 20 * day; // longer than 15 days: snapping to days changes nothing
@@ -28,20 +37,46 @@ export class Simulated extends Server {
     await until('all views to be stored and final', async () => {
       const { data } = await this.json(`/data/v1/metrics/view_dropped_percentage/overall?${this.window}`);
       return data.total_views >= this.truth.length;
-    }, { seconds: 180, every: 300 });
+    }, { seconds: Math.max(180, this.views / 20), every: 300 });
     return this;
   }
 
-  // The view details by view_id, fetched once.
+  // What is stored of each view, by view_id: read from the store itself in one go, past the server and its SQL. Keys are
+  // those of the columns, and those of the view detail.
   async details() {
     if (this.byViewId) return this.byViewId;
-    const byViewId = new Map();
-    await inParallel(this.truth, async view => {
-      const { data } = await this.json('/data/v1/video-views/' + view.view_id);
-      byViewId.set(view.view_id, data);
+    const columns = storedColumns(), names = columns.map(({ name }) => name);
+    const rows = await this.askStore(`SELECT ${names.join(', ')}, environment_id FROM firstframe.views WHERE environment_id = '${this.environment_id}' AND final = 1 FORMAT JSONCompactEachRow SETTINGS output_format_json_quote_64bit_integers = 0`);
+    this.byViewId = new Map();
+    for (const line of rows.trim().split('\n')) {
+      const values = JSON.parse(line), detail = { environment_id: values.pop() };
+      columns.forEach(({ name, kind, rest }, i) => {
+        const value = /BOOL/.test(kind) && values[i] !== null ? values[i] === 1 : values[i];
+        detail[name] = value;
+        if (rest) detail[rest] = value;
+      });
+      assert.ok(!this.byViewId.has(detail.view_id), `${detail.view_id} is stored once`);
+      this.byViewId.set(detail.view_id, detail);
+    }
+    return this.byViewId;
+  }
+
+  // The ClickHouse protocol, at the embedded engine's socket or at the store's URL.
+  askStore(sql) {
+    const url = process.env.FIRSTFRAME_TEST_STORE;
+    const where = url ? { host: new URL(url).hostname, port: new URL(url).port } : { socketPath: path.join(this.data, 'engine/engine.sock') };
+    return new Promise((resolve, reject) => {
+      const request = http.request({ ...where, method: 'POST', path: '/' }, response => {
+        const parts = [];
+        response.on('data', part => parts.push(part));
+        response.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          if (response.statusCode === 200) resolve(text);
+          else reject(new Error(text.slice(0, 500)));
+        });
+      });
+      request.on('error', reject).end(sql);
     });
-    this.byViewId = byViewId;
-    return byViewId;
   }
 
   send(method, route, body, headers = {}) {

@@ -105,6 +105,8 @@ static void test_metric_filters(void **state)
     assert_sql(NULL, "time_to_first_frame==5|rebuffer_count!=0",
                "1 AND ifNull(toFloat64(video_startup_time) = 5, 0)"
                " AND ifNull(if(watched = 1, toFloat64(rebuffer_count), NULL) != 0, 0)");
+    assert_sql(NULL, "request_latency<=-0.5e-1", "1 AND ifNull(toFloat64(request_latency) <= -0.050000000000000003, 0)");
+    assert_sql(NULL, "request_latency>0", "1 AND ifNull(toFloat64(request_latency) > 0, 0)");
     assert_sql(NULL, "seek_latency<2.5e2",
                "1 AND ifNull(if(ifNull(view_seek_count, 0) > 0 AND (1), toFloat64(view_seek_duration) / view_seek_count,"
                " NULL) < 250, 0)");
@@ -133,6 +135,8 @@ static void test_refused_metric_filters(void **state)
         "views>=1", "unique_viewers>0", "exits_before_video_start=1", "video_startup_failure_percentage>0",
         "view_dropped_percentage>0", "nonsense>=1", "rebuffer_count", "rebuffer_count>=", "rebuffer_count>=x",
         "rebuffer_count=>1", "rebuffer_count>=1 OR 1=1", "rebuffer_count >= 1", ">=1", "rebuffer_count>=NaN",
+        "rebuffer_count>=+1", "rebuffer_count>=.5", "rebuffer_count>=5.", "rebuffer_count>=05", "rebuffer_count>=-",
+        "rebuffer_count>=1e", "rebuffer_count>=1e+", "rebuffer_count>=1 ", "rebuffer_count>=-01",
         "rebuffer_count>=Infinity", "rebuffer_count~1", "rebuffer_count>=0x10", "rebuffer_count>=1,2",
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
