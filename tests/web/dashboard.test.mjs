@@ -178,6 +178,27 @@ test('a filter is added with the keyboard alone, from suggested values', async (
   assert.match(await d.page.locator('.pager').innerText(), new RegExp(`of ${exact(list.total_row_count)} views`));
 });
 
+test('what opens has the focus before the next key can come, however slowly it is painted', async () => {
+  await d.visit('/views');
+  // Between the click and this look lies no frame: only what is done with the rendering itself is done.
+  const at = await d.page.evaluate(async () => {
+    const press = async selector => {
+        document.querySelector(selector).click();
+        for (let i = 0; i < 10; i++) await Promise.resolve();
+      },
+      focused = () => document.activeElement.getAttribute('aria-label');
+    const out = [];
+    await press('[aria-label="Add a filter"]');
+    out.push(focused());
+    await press('.picker li');
+    out.push(focused());
+    await press('main .request-button');
+    return [...out, document.querySelector('dialog').open];
+  });
+  assert.match(at[1], / value$/);
+  assert.deepEqual(at, ['Dimension', at[1], true]);
+});
+
 test('dragging over a chart zooms into that time', async () => {
   await d.visit('/explore', { id: 'views' });
   const box = await d.page.locator('.chart .u-over').first().boundingBox();

@@ -70,6 +70,9 @@ async function sendView(server, text, at) {
   assert.equal(response.status, 200);
 }
 
+// Questions, as opposed to the page's own files.
+const asks = request => /^\/(data|api|system)\//.test(new URL(request.url()).pathname);
+
 export class Dashboard {
   async start({ views = 1500, daysBack = 2 } = {}) {
     this.server = await new Server({ init: ['--allow-backfill', '--environment', 'Main'] }).start();
@@ -119,9 +122,11 @@ export class Dashboard {
       timezoneId: 'Europe/Berlin',
       ...options,
     });
+    this.context.setDefaultTimeout(90_000); // the machine may be slow and busy
     this.page = await this.context.newPage();
     this.trouble = [];
     this.foreign = [];
+    this.pending = new Set(); // what has not been answered yet, or not been read here
     this.seen = new Map(); // what the page was answered, by path and query
     this.page.on('console', m => {
       if (m.type() === 'error' && !/status of 401/.test(m.text())) this.trouble.push(m.text());
@@ -132,16 +137,21 @@ export class Dashboard {
       void d.dismiss();
     });
     this.page.on('request', r => {
+      if (asks(r)) this.pending.add(r);
       if (!r.url().startsWith(this.server.url) && !r.url().startsWith('blob:')) this.foreign.push(r.url());
     });
-    this.page.on('response', r => {
-      const url = new URL(r.url());
-      if (!/^\/(data|api|system)\//.test(url.pathname) || r.request().method() !== 'GET') return;
-      void r.json().then(
-        body => this.seen.set(url.pathname + url.search, body),
-        () => {},
-      );
-    });
+    for (const event of ['requestfinished', 'requestfailed'])
+      this.page.on(event, async r => {
+        const url = new URL(r.url());
+        try {
+          if (event === 'requestfinished' && asks(r) && r.method() === 'GET')
+            this.seen.set(url.pathname + url.search, await (await r.response()).json());
+        } catch {
+          // The page was left before its answer could be read: nobody compares it.
+        } finally {
+          this.pending.delete(r);
+        }
+      });
   }
 
   async signIn(password = PASSWORD) {
@@ -158,9 +168,24 @@ export class Dashboard {
     await this.settled();
   }
 
+  // Nothing is loading, nothing is asked, and what was answered is drawn. An answer may lead to the next question.
   async settled() {
     await this.page.waitForSelector('.shell main h1');
-    await this.page.waitForFunction(() => !document.querySelector('.skeleton, .stale'), null, { timeout: 60_000 });
+    let quiet = 0;
+    await until(
+      'the page to be complete',
+      async () => {
+        const drawn = await this.page.evaluate(
+          () =>
+            new Promise(done => {
+              requestAnimationFrame(() => setTimeout(() => done(!document.querySelector('.skeleton, .stale'))));
+            }),
+        );
+        quiet = drawn && this.pending.size === 0 ? quiet + 1 : 0;
+        return quiet === 2;
+      },
+      { seconds: 120, every: 20 },
+    );
   }
 
   // The request behind every panel, table and number of the page (or the one so labelled), as the dialog shows it.
@@ -171,8 +196,9 @@ export class Dashboard {
     ).all()) {
       const name = await button.getAttribute('aria-label');
       await button.click();
-      const dialog = this.page.locator('dialog[open]'),
-        choices = await dialog.locator('.choice').all();
+      const dialog = this.page.locator('dialog[open]');
+      await dialog.locator('pre').waitFor(); // .all() counts what is there and waits for nothing
+      const choices = await dialog.locator('.choice').all();
       for (let i = 0; i < Math.max(1, choices.length); i++) {
         if (choices[i]) await choices[i].click();
         await dialog.getByRole('tab', { name: 'curl' }).click();
@@ -183,6 +209,7 @@ export class Dashboard {
         out.push({ name, curl, javascript, terminal: await dialog.locator('pre').innerText() });
       }
       await dialog.getByRole('button', { name: 'Close' }).click();
+      await dialog.waitFor({ state: 'detached' });
     }
     return out;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A text field over a list: typing narrows it, the arrow keys move, Enter picks.
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface Option {
   value: string;
@@ -23,7 +23,7 @@ export function Picker({ label, options, loading, free, pick }: PickerProps) {
   const id = useId(),
     list = useRef<HTMLUListElement>(null),
     field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []); // before the next key arrives
   const wanted = text.trim().toLowerCase();
   const found = options
     .filter(o => o.label.toLowerCase().includes(wanted) || o.value.toLowerCase().includes(wanted))
@@ -31,7 +31,7 @@ export function Picker({ label, options, loading, free, pick }: PickerProps) {
   const own = text && !options.some(o => o.value === text) ? free?.(text) : null;
   const shown = own ? [...found, own] : found;
   const active = Math.min(at, Math.max(0, shown.length - 1));
-  useEffect(() => {
+  useLayoutEffect(() => {
     list.current?.children[active]?.scrollIntoView({ block: 'nearest' });
   }, [active]);
   const keys = (e: KeyboardEvent) => {

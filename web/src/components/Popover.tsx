@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small panel below a button: closes on Escape, on a click elsewhere, and gives the focus back.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface PopoverProps {
   label: string;
@@ -19,7 +19,8 @@ export function Popover({ label, button, class: extra = 'button', align = 'left'
     set(false);
     opener.current?.focus();
   };
-  useEffect(() => {
+  // Before the next key arrives: whoever types at once after Enter types into the field.
+  useLayoutEffect(() => {
     if (!open) return;
     const outside = (e: Event) => {
       if (!root.current?.contains(e.target as Node)) set(false);
