@@ -7,6 +7,19 @@
 
 enum { SHOWN_WINDOW_S = 86400 };
 
+/* Whose beacons: the environment's, or with unclaimed=true those of none, which only an administrator may see: their env
+ * key is unknown or their body cannot be read, so they may be anybody's. NULL: the call has failed. */
+static const char *recent_of(struct api_call *c)
+{
+    struct span unclaimed = api_param(c, "unclaimed");
+    if (unclaimed.len == 0 || span_is(unclaimed, "false")) return c->environment_id;
+    const struct principal_environment *e = principal_environment(&c->principal, span_of(c->environment_id));
+    if (!span_is(unclaimed, "true")) api_fail(c, 400, "unclaimed is true or false.");
+    else if (e && principal_may(e, PERMISSION_SYSTEM_WRITE)) return "";
+    else api_fail(c, 403, "Beacons that belong to no environment are shown with the permission system:write.");
+    return NULL;
+}
+
 void api_beacons_recent(struct api_call *c)
 {
     int64_t now_s = c->now_ms / 1000;
@@ -14,9 +27,13 @@ void api_beacons_recent(struct api_call *c)
         api_fail(c, 403, "Recent beacons are not for a token with a filter: they are shown before they are views.");
         return;
     }
+    const char *of = recent_of(c);
+    if (of == NULL) return;
     jw_object(&c->json);
     jw_key(&c->json, "data");
-    collector_recent_json(c->collector, c->environment_id, &c->json);
+    collector_recent_json(c->collector, of, &c->json);
+    jw_key(&c->json, "refused_later");
+    collector_refused_later_json(c->collector, of, &c->json);
     api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
     jw_object_end(&c->json);
 }

@@ -34,10 +34,15 @@ struct json_parser; /* keeps its memory between texts; one a thread */
 struct json_parser *json_parser_new(void);
 void json_parser_free(struct json_parser *p);
 
-enum { JSON_DEPTH_MAX = 32 };
+enum { JSON_DEPTH_DEFAULT = 32, JSON_DEPTH_MAX = 128 };
+/* How deep arrays and objects may lie in each other, for all texts from now on: 1..JSON_DEPTH_MAX. */
+void json_parser_depth(struct json_parser *p, unsigned depth_max);
+
+/* What *why of json_parse says of a text that is over a limit. */
+#define JSON_WHY_DEEP "nested too deeply"
+#define JSON_WHY_MANY "too many values"
 /* The document and all its spans are valid until the next json_parse with p (spans may point into text).
- * false: not one valid JSON value, deeper than JSON_DEPTH_MAX, or over nodes_max nodes; *why (if not NULL) says which.
- */
+ * false: not one valid JSON value, nested too deeply, or over nodes_max nodes; *why (if not NULL) says which. */
 bool json_parse(struct json_parser *p, struct span text, uint32_t nodes_max, struct json_doc *out,
                 const char **why) MUST_USE;
 

@@ -18,6 +18,7 @@ struct json_parser {
     std::unique_ptr<simdjson::internal::dom_parser_implementation> stage;
     json_node *nodes = nullptr;
     uint32_t nodes_cap = 0, nodes_len = 0, nodes_max = 0;
+    unsigned depth_max = JSON_DEPTH_DEFAULT;
     char *text = nullptr; // copy of the text with simdjson's padding
     size_t text_cap = 0;
     char *strings = nullptr; // unescaped strings; never longer in all than the text
@@ -111,7 +112,7 @@ inline const char *next_token(json_parser &p)
 
 bool grow(json_parser &p)
 {
-    if (p.nodes_len >= p.nodes_max) return fail(p, "too many values");
+    if (p.nodes_len >= p.nodes_max) return fail(p, JSON_WHY_MANY);
     size_t cap = p.nodes_cap ? size_t(p.nodes_cap) * 2 : 256;
     if (cap > p.nodes_max) cap = p.nodes_max;
     void *grown = realloc(p.nodes, cap * sizeof *p.nodes);
@@ -245,7 +246,7 @@ bool member_key(json_parser &p)
 // start is at the opening bracket, which has been taken.
 bool container(json_parser &p, const char *start, uint32_t index, unsigned depth)
 {
-    if (depth > JSON_DEPTH_MAX) return fail(p, "nested too deeply");
+    if (depth > p.depth_max) return fail(p, JSON_WHY_DEEP);
     const bool is_object = *start == '{';
     const char closing = is_object ? '}' : ']';
     uint32_t count = 0;
@@ -313,6 +314,12 @@ bool document(json_parser &p, size_t len)
 extern "C" struct json_parser *json_parser_new(void)
 {
     return new json_parser;
+}
+
+extern "C" void json_parser_depth(struct json_parser *p, unsigned depth_max)
+{
+    BUG_IF(depth_max < 1 || depth_max > JSON_DEPTH_MAX);
+    p->depth_max = depth_max;
 }
 
 extern "C" void json_parser_free(struct json_parser *p)

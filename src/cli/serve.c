@@ -240,15 +240,16 @@ static bool start_store(struct app *app, unsigned shards)
 
 static bool start_collector(struct app *app)
 {
-    const char *addresses = options_text(app->options, "addresses");
+    const struct options *o = app->options;
+    const char *addresses = options_text(o, "addresses");
     bool keep = strcmp(addresses, "truncated") == 0;
     if (!keep && strcmp(addresses, "none") != 0) {
         cli_say("--addresses: expected truncated or none");
         return false;
     }
     struct enrich_options enrich = {.share = app->share,
-                                    .geo_city = options_text(app->options, "geo-city"),
-                                    .geo_asn = options_text(app->options, "geo-asn")};
+                                    .geo_city = options_text(o, "geo-city"),
+                                    .geo_asn = options_text(o, "geo-asn")};
     char why[256] = "";
     app->enrich = enrich_new(&enrich, why);
     if (app->enrich == NULL) {
@@ -260,7 +261,12 @@ static bool start_collector(struct app *app)
         .env_ctx = app,
         .enrich = app->enrich,
         .keep_addresses = keep,
-        .address_requests_per_second_max = (uint32_t)options_number(app->options, "address-requests-per-second-max"),
+        .address_requests_per_second_max = (uint32_t)options_number(o, "address-requests-per-second-max"),
+        .body_bytes_max = (size_t)options_number(o, "beacon-bytes-max"),
+        .depth_max = (unsigned)options_number(o, "beacon-depth-max"),
+        .limits = {.values = (uint32_t)options_number(o, "beacon-values-max"),
+                   .events = (uint32_t)options_number(o, "beacon-events-max"),
+                   .keys = (uint32_t)options_number(o, "beacon-keys-max")},
     };
     app->collector = collector_new(&options);
     return true;
@@ -278,6 +284,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
     options.views.final_after_ms = options_number(o, "view-final-after") * 1000;
     options.views.grace_ms = options_number(o, "view-grace-ms");
     options.views.open_views_max = (uint32_t)options_number(o, "open-views-max");
+    options.views.env_open_views_max = (uint32_t)options_number(o, "open-views-per-environment-max");
     options.views.dropped = view_dropped;
     options.views.categorise = categorise;
     options.views.ctx = app;
@@ -298,6 +305,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
 static struct http_limits limits_of(const struct options *o)
 {
     struct http_limits limits = http_limits_default();
+    limits.body_bytes_keep = (size_t)options_number(o, "beacon-bytes-max");
     limits.connections_max = (size_t)options_number(o, "connections-max");
     limits.connections_per_address_max = (size_t)options_number(o, "connections-per-address-max");
     size_t files = cli_files_raise(limits.connections_max + CLI_FILES_RESERVED);

@@ -3,6 +3,7 @@
  * to go on. What the last step hands over is answered by whoever took it; everything else is answered here. */
 #include "collector/collector.h"
 
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "collector/quota.h"
@@ -15,7 +16,7 @@
 enum {
     POST_MAGIC = 0x464F5354,
     POST_BLOCK_BYTES = 6 * 1024, /* what a usual post needs */
-    POST_ARENA_MAX = 24 * 1024 * 1024,
+    POST_ARENA_MAX = 2 * COLLECTOR_BODY_BYTES_MAX + 16 * 1024 * 1024,
     POST_KEEP_BYTES = 64 * 1024, /* a larger arena is given back instead of reused */
     POSTS_FREE_MAX = 1024,
     PAYLOAD_BYTES_MAX = COLLECTOR_BODY_BYTES_MAX + 64 * 1024,
@@ -23,6 +24,8 @@ enum {
     SCRATCH_SLOTS = 64,
     RECENT_BYTES_DEFAULT = 32 * 1024 * 1024,
     ANSWER_CHUNK = 256,
+    ENV_KEY_BYTES_MAX = 64,
+    HEADER_LIST_MAX = 1024,
 };
 
 struct scratch { /* one thread's working memory while it handles a request */
@@ -57,7 +60,7 @@ static struct scratch *scratch_take(struct collector *c)
     struct scratch *s = calloc(1, sizeof *s);
     BUG_IF(s == NULL);
     s->json = json_parser_new();
-    buf_init(&s->inflated, COLLECTOR_BODY_BYTES_MAX);
+    buf_init(&s->inflated, c->options.body_bytes_max);
     buf_init(&s->payload, PAYLOAD_BYTES_MAX);
     return s;
 }
@@ -150,20 +153,40 @@ size_t collector_post_bytes(const struct collector_post *post)
 static const struct http_header ok_headers[] = {ALLOW_ORIGIN};
 static const struct http_header busy_headers[] = {ALLOW_ORIGIN, {SPAN("Retry-After"), SPAN("5")}};
 static const struct http_header method_headers[] = {ALLOW_ORIGIN, {SPAN("Allow"), SPAN("POST, OPTIONS")}};
-static const struct http_header preflight_headers[] = {
-    ALLOW_ORIGIN,
-    {SPAN("Access-Control-Allow-Methods"), SPAN("POST, OPTIONS")},
-    {SPAN("Access-Control-Allow-Headers"), SPAN("content-type, content-encoding, x-litix-env-key, x-litix-shard-id")},
-    {SPAN("Access-Control-Max-Age"), SPAN("86400")},
-    {SPAN("Access-Control-Allow-Private-Network"), SPAN("true")},
-};
+#define ALLOW_HEADERS SPAN("content-type, content-encoding, x-litix-env-key, x-litix-shard-id")
 static const struct http_reply reply_ok = {.status = 200, .headers = ok_headers, .header_count = COUNT(ok_headers)};
 static const struct http_reply reply_busy = {
     .status = 503, .headers = busy_headers, .header_count = COUNT(busy_headers)};
 static const struct http_reply reply_method = {
     .status = 405, .headers = method_headers, .header_count = COUNT(method_headers)};
-static const struct http_reply reply_preflight = {
-    .status = 204, .headers = preflight_headers, .header_count = COUNT(preflight_headers)};
+
+/* A list of header names and nothing else. */
+static bool is_header_list(struct span s)
+{
+    static const char others[] = "-_.!#$%&'*+^`|~, ";
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!plain && (c == 0 || strchr(others, c) == NULL)) return false;
+    }
+    return s.len > 0 && s.len <= HEADER_LIST_MAX;
+}
+
+/* A beacon may carry whatever headers its sender likes: a proxy's, a tracer's. A preflight that leaves one out stops it
+ * in the browser. */
+static void answer_preflight(struct http_request *r)
+{
+    struct span wanted = span_trim(http_header(r, "Access-Control-Request-Headers"));
+    const struct http_header headers[] = {
+        ALLOW_ORIGIN,
+        {SPAN("Access-Control-Allow-Methods"), SPAN("POST, OPTIONS")},
+        {SPAN("Access-Control-Allow-Headers"), is_header_list(wanted) ? wanted : ALLOW_HEADERS},
+        {SPAN("Access-Control-Max-Age"), SPAN("86400")},
+        {SPAN("Access-Control-Allow-Private-Network"), SPAN("true")},
+        {SPAN("Vary"), SPAN("Access-Control-Request-Headers")},
+    };
+    http_reply(r, &(struct http_reply){.status = 204, .headers = headers, .header_count = COUNT(headers)});
+}
 
 void collector_posts_answer(struct collector *c, struct collector_post *const *posts, size_t n, bool durable)
 {
@@ -195,6 +218,7 @@ struct intake { /* one request on its way through */
     struct scratch *scratch;
     struct collector_post *post;
     struct span body; /* inflated; in the post's arena from the decode step on */
+    struct span env_key;
     struct format_output decoded;
     const char *detail; /* a constant sentence on a refusal, or NULL */
     uint8_t format;
@@ -209,7 +233,7 @@ static enum drop step_size(struct intake *in)
 {
     if (in->r->body_cut) return DROP_too_large;
     in->body = in->r->body;
-    return in->body.len > COLLECTOR_BODY_BYTES_MAX ? DROP_too_large : DROP_NONE;
+    return in->body.len > in->c->options.body_bytes_max ? DROP_too_large : DROP_NONE;
 }
 
 static enum drop step_format(struct intake *in)
@@ -276,6 +300,19 @@ static bool header_is_one(const struct http_request *r, const char *name)
     return span_eq(span_trim(http_header(r, name)), SPAN("1"));
 }
 
+/* The SDKs for Android and iOS say the key in a header too. Only what can be a key is taken from there. */
+static struct span env_key_header(const struct intake *in)
+{
+    struct span key = span_trim(http_header(in->r, "x-litix-env-key"));
+    if (key.len > ENV_KEY_BYTES_MAX) return SPAN("");
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.ptr[i];
+        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+        if (!ok) return SPAN("");
+    }
+    return arena_copy(&in->post->arena, key);
+}
+
 static enum drop step_decode(struct intake *in)
 {
     in->dnt = header_is_one(in->r, "DNT") || header_is_one(in->r, "Sec-GPC");
@@ -283,11 +320,15 @@ static enum drop step_decode(struct intake *in)
     in->keep_address = in->c->options.keep_addresses;
     in->body = arena_copy(&in->post->arena, in->body);
     if (in->body.ptr == NULL) return DROP_too_large;
+    in->env_key = env_key_header(in);
+    json_parser_depth(in->scratch->json, in->c->options.depth_max);
     struct format_input input = {
         .body = in->body,
         .received_ms = in->received_ms,
         .json = in->scratch->json,
         .arena = &in->post->arena,
+        .limits = in->c->options.limits,
+        .env_key = in->env_key,
         .judge = intake_judge,
         .judge_ctx = in,
     };
@@ -369,6 +410,8 @@ static void journal_payload(struct intake *in)
         .viewer = b->viewer,
         .refused = in->scratch->refused,
         .refused_count = in->refused_count,
+        .env_key = in->env_key,
+        .limits = in->c->options.limits,
     };
     for (uint32_t i = 0; i < in->judgement_count; i++)
         if (in->judgements[i].verdict == DROP_NONE)
@@ -418,6 +461,8 @@ static void intake_remember(struct intake *in, enum drop why, const struct viewe
         .judgement_count = in->judgement_count,
         .refused = in->scratch->refused,
         .refused_count = in->refused_count,
+        .env_key = in->env_key,
+        .limits = in->c->options.limits,
     };
     bool none = in->judgement_count == 0;
     for (uint32_t i = 0; i < in->judgement_count; i++) {
@@ -457,7 +502,7 @@ void collector_handle(struct collector *c, struct http_request *r)
 {
     BUG_IF(c->append == NULL);
     if (r->method == HTTP_M_OPTIONS) {
-        http_reply(r, &reply_preflight);
+        answer_preflight(r);
         return;
     }
     if (r->method != HTTP_M_POST) {
@@ -493,8 +538,9 @@ struct collector_post *collector_post_replay(struct collector *c, struct span pa
 
 void collector_dropped(struct collector *c, const char *environment_id, const char *why, uint32_t events)
 {
-    (void)environment_id;
-    if (events) drop_count(&c->drops, drop_from_name(why), events);
+    if (events == 0) return;
+    drop_count(&c->drops, drop_from_name(why), events);
+    recent_refused_later(c->recent, environment_id, drop_from_name(why), events, wall_now_ms());
 }
 
 void collector_print(struct collector *c, struct buf *out)
@@ -507,10 +553,24 @@ void collector_recent_json(struct collector *c, const char *environment_id, stru
     recent_json(c->recent, c->formats, environment_id, out);
 }
 
+void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out)
+{
+    recent_refused_later_json(c->recent, environment_id, out);
+}
+
 void collector_connect(struct collector *c, collector_append *append, void *ctx)
 {
     c->append = append;
     c->append_ctx = ctx;
+}
+
+static void collector_defaults(struct collector_options *o)
+{
+    if (o->body_bytes_max == 0) o->body_bytes_max = COLLECTOR_BODY_BYTES_DEFAULT;
+    if (o->depth_max == 0) o->depth_max = JSON_DEPTH_DEFAULT;
+    if (o->limits.keys == 0) o->limits.keys = FORMAT_KEYS_DEFAULT;
+    BUG_IF(o->body_bytes_max > COLLECTOR_BODY_BYTES_MAX || o->depth_max > JSON_DEPTH_MAX);
+    BUG_IF(o->limits.keys > FORMAT_KEYS_MAX || o->limits.events > FORMAT_EVENTS_MAX);
 }
 
 struct collector *collector_new(const struct collector_options *options)
@@ -519,6 +579,7 @@ struct collector *collector_new(const struct collector_options *options)
     struct collector *c = calloc(1, sizeof *c);
     BUG_IF(c == NULL);
     c->options = *options;
+    collector_defaults(&c->options);
     c->formats = formats_new();
     c->quotas = quotas_new(options->address_requests_per_second_max);
     c->recent = recent_new(options->recent_bytes_max ? options->recent_bytes_max : RECENT_BYTES_DEFAULT);

@@ -43,7 +43,7 @@ struct collector_post *collector_post_replay(struct collector *c, struct span pa
 
 /* -- the collector -- */
 
-enum { COLLECTOR_BODY_BYTES_MAX = 4 * 1024 * 1024 }; /* after it was inflated */
+enum { COLLECTOR_BODY_BYTES_DEFAULT = 4 << 20, COLLECTOR_BODY_BYTES_MAX = 16 << 20 }; /* after it was inflated */
 
 struct collector_env { /* what the collector needs to know of an environment */
     char id[24];
@@ -61,6 +61,9 @@ struct collector_options {
     struct enrich *enrich;                    /* NULL: geography and devices stay unknown. The caller's */
     bool keep_addresses;                      /* false: no environment keeps them */
     uint32_t address_requests_per_second_max; /* a client address; 0: no limit */
+    size_t body_bytes_max;                    /* default (0) 4 MiB, at most 16; the HTTP server must keep as much */
+    unsigned depth_max;                       /* of the JSON; default (0) 32, at most JSON_DEPTH_MAX */
+    struct format_limits limits;              /* 0: the default of each */
     size_t recent_bytes_max;                  /* memory of the recent-beacons view; default (0) 32 MiB */
 };
 struct collector *collector_new(const struct collector_options *options) MUST_USE;
@@ -92,5 +95,8 @@ void collector_print(struct collector *c, struct buf *out);
  * environment_id "": requests that belong to none (unknown keys, unreadable bodies); for administrators only.
  * Requests arriving faster than about 100 a second in one environment are sampled. */
 void collector_recent_json(struct collector *c, const char *environment_id, struct jw *out);
+/* Events of an environment that were acknowledged and then refused since the start (too late, over a limit of open
+ * views, ...), as one JSON array: [{"reason","help","events","last_at": ISO time}]. */
+void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out);
 
 #endif

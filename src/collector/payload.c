@@ -92,6 +92,9 @@ void payload_encode(struct buf *out, const struct payload *p)
         buf_add_varint(out, p->refused[i] - next);
         next = p->refused[i] + 1;
     }
+    put_text(out, p->env_key);
+    buf_add_varint(out, p->limits.events);
+    buf_add_varint(out, p->limits.keys);
 }
 
 static void get_envs(struct bytes *in, struct payload *out)
@@ -137,17 +140,30 @@ static void get_refused(struct bytes *in, struct arena *arena, struct payload *o
     out->refused_count = (uint32_t)count;
 }
 
+/* What version 1 did not have. */
+static void get_more(struct bytes *in, struct payload *out)
+{
+    out->env_key = get_text(in);
+    uint64_t events = bytes_varint(in), keys = bytes_varint(in);
+    if (events > FORMAT_EVENTS_MAX || keys > FORMAT_KEYS_MAX) in->ok = false;
+    if (!in->ok) return;
+    out->limits.events = (uint32_t)events;
+    out->limits.keys = (uint32_t)keys;
+}
+
 bool payload_read(struct span bytes, struct arena *arena, struct payload *out)
 {
     *out = (struct payload){0};
     struct bytes in = bytes_of(bytes);
-    if (bytes_u8(&in) != PAYLOAD_VERSION) return false;
+    uint8_t version = bytes_u8(&in);
+    if (version < 1 || version > PAYLOAD_VERSION) return false;
     out->format = bytes_u8(&in);
     out->body = get_text(&in);
     out->received_ms = (int64_t)bytes_u64(&in);
     get_viewer(&in, &out->viewer);
     if (in.ok) get_envs(&in, out);
     if (in.ok) get_refused(&in, arena, out);
+    if (in.ok && version >= 2) get_more(&in, out);
     return in.ok && bytes_left(&in) == 0;
 }
 
@@ -167,12 +183,15 @@ bool collector_payload_decode(const struct formats *formats, struct span bytes, 
 {
     struct payload p;
     struct span copy = arena_copy(arena, bytes);
+    json_parser_depth(json, JSON_DEPTH_MAX); /* what was taken then is taken now */
     if (copy.ptr == NULL || !payload_read(copy, arena, &p)) return false;
     struct format_input in = {
         .body = p.body,
         .received_ms = p.received_ms,
         .json = json,
         .arena = arena,
+        .limits = p.limits,
+        .env_key = p.env_key,
         .judge = payload_judge,
         .judge_ctx = &p,
         .refused = p.refused,

@@ -3,7 +3,7 @@
  * nothing again and gives the same beacon.
  *
  * Layout, little-endian; text is a varint length and its bytes, varints are LEB128:
- *   u8   version, now 1
+ *   u8   version, now 2
  *   u8   format (formats/format.c)
  *   text body, inflated
  *   u64  receive time, ms since the epoch
@@ -12,13 +12,14 @@
  *        device_name; u8 has_location; u64 latitude, u64 longitude (bits of the doubles); u32 asn
  *   varint number of environments; each: text env key, text id, u64 property id, u8 flags (1 backfill, 2 strip queries)
  *   varint number of refused events; each: varint place in the body minus the place after the one before
+ *   from version 2: text env key of events that name none; varint limit of events, varint limit of keys of an event
  * Nothing follows. An environment key that is not in the list was refused. */
 #ifndef FF_COLLECTOR_PAYLOAD_H
 #define FF_COLLECTOR_PAYLOAD_H
 
 #include "collector/formats/format.h"
 
-enum { PAYLOAD_VERSION = 1, PAYLOAD_REFUSED_MAX = FORMAT_EVENTS_MAX };
+enum { PAYLOAD_VERSION = 2, PAYLOAD_REFUSED_MAX = FORMAT_EVENTS_MAX };
 struct payload_env {
     struct span key;
     struct beacon_env env;
@@ -32,6 +33,8 @@ struct payload {
     uint32_t env_count;
     const uint32_t *refused;
     uint32_t refused_count;
+    struct span env_key;         /* format_input.env_key */
+    struct format_limits limits; /* but values: what is over it has no payload */
 };
 
 /* Appends. */

@@ -57,6 +57,7 @@ void shard_init(struct shard *s, struct pipeline *p, unsigned index, size_t queu
     options.categorise = p->options.views.categorise ? on_categorise : NULL;
     options.ctx = s;
     options.open_views_max = (options.open_views_max + PIPELINE_TABLES - 1) / PIPELINE_TABLES;
+    options.env_open_views_max = (options.env_open_views_max + PIPELINE_TABLES - 1) / PIPELINE_TABLES;
     for (unsigned t = index; t < PIPELINE_TABLES; t += p->shard_count) s->tables[t] = view_table_new(&options);
 }
 

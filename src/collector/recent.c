@@ -34,6 +34,10 @@ struct entry {
     char text[];
 };
 
+struct later { /* events of one reason that were refused after the acknowledgement */
+    int64_t events, last_ms;
+};
+
 struct ring {
     struct ring *next; /* in its bucket */
     char id[24];
@@ -41,6 +45,7 @@ struct ring {
     uint32_t count;
     int64_t second; /* and how many came in it */
     uint32_t in_second;
+    struct later later[DROP_COUNT];
 };
 
 struct recent {
@@ -131,6 +136,8 @@ static struct entry *entry_new(const struct recent_post *post)
         .env_count = keys,
         .refused = post->refused,
         .refused_count = post->refused_count,
+        .env_key = post->env_key,
+        .limits = post->limits,
     };
     if (post->viewer) {
         p.viewer = *post->viewer;
@@ -186,6 +193,15 @@ void recent_add(struct recent *r, const char *environment_id, const struct recen
     entry_link(r, ring, e);
     while (ring->count > RECENT_POSTS_MAX) entry_evict(r, ring->oldest);
     while (r->bytes > r->bytes_max && r->oldest) entry_evict(r, r->oldest);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void recent_refused_later(struct recent *r, const char *environment_id, enum drop why, uint32_t events, int64_t now_ms)
+{
+    pthread_mutex_lock(&r->lock);
+    struct later *later = &ring_find(r, environment_id, true)->later[why];
+    later->events += events;
+    later->last_ms = now_ms;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -307,6 +323,8 @@ static void show_events(struct showing *s, const struct formats *formats, struct
         .received_ms = s->payload->received_ms,
         .json = json,
         .arena = arena,
+        .limits = s->payload->limits,
+        .env_key = s->payload->env_key,
         .judge = show_judge,
         .judge_ctx = s,
         .refused = s->payload->refused,
@@ -386,6 +404,7 @@ void recent_json(struct recent *r, const struct formats *formats, const char *en
     pthread_mutex_unlock(&r->lock);
 
     struct json_parser *json = json_parser_new();
+    json_parser_depth(json, JSON_DEPTH_MAX);
     struct arena arena;
     arena_init(&arena, DECODE_BYTES_MAX);
     struct showing s = {.environment_id = environment_id, .out = out};
@@ -404,4 +423,30 @@ void recent_json(struct recent *r, const struct formats *formats, const char *en
     buf_free(&s.ignored);
     arena_free(&arena);
     json_parser_free(json);
+}
+
+void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out)
+{
+    struct later later[DROP_COUNT] = {{0}};
+    pthread_mutex_lock(&r->lock);
+    const struct ring *ring = ring_find(r, environment_id, false);
+    if (ring) memcpy(later, ring->later, sizeof later);
+    pthread_mutex_unlock(&r->lock);
+    jw_array(out);
+    for (unsigned d = DROP_NONE + 1; d < DROP_COUNT; d++) {
+        if (later[d].events == 0) continue;
+        char when[32];
+        iso_millis(when, later[d].last_ms);
+        jw_object(out);
+        jw_key(out, "reason");
+        jw_text(out, drop_name((enum drop)d));
+        jw_key(out, "help");
+        jw_text(out, drop_help((enum drop)d));
+        jw_key(out, "events");
+        jw_int(out, later[d].events);
+        jw_key(out, "last_at");
+        jw_text(out, when);
+        jw_object_end(out);
+    }
+    jw_array_end(out);
 }

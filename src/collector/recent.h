@@ -32,6 +32,8 @@ struct recent_post {
     uint32_t judgement_count;
     const uint32_t *refused; /* events over quota */
     uint32_t refused_count;
+    struct span env_key; /* of events that name none */
+    struct format_limits limits;
 };
 
 struct recent;
@@ -39,6 +41,10 @@ struct recent *recent_new(size_t bytes_max);
 void recent_free(struct recent *r);
 /* Copies. environment_id "": belongs to none. */
 void recent_add(struct recent *r, const char *environment_id, const struct recent_post *post);
+/* Events that were acknowledged and then refused by the views. */
+void recent_refused_later(struct recent *r, const char *environment_id, enum drop why, uint32_t events, int64_t now_ms);
+/* See collector_refused_later_json. */
+void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out);
 /* See collector_recent_json. */
 void recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out);
 

@@ -167,6 +167,7 @@ static bool connection_admit(struct http_connection *c)
     c->trusted = http_networks_have(&s->trusted, &c->client);
     if (c->trusted || s->limits.connections_per_address_max == 0) return true; /* many clients share a proxy */
     c->peer_counted = http_peers_enter(s->peers, &c->client, s->limits.connections_per_address_max);
+    if (!c->peer_counted) counter_add(COUNTER_http_connections_address_refused_total, 1);
     return c->peer_counted;
 }
 
@@ -187,8 +188,8 @@ static void connection_proxy(struct http_connection *c, const char *bytes, size_
     enum http_proxy result = http_proxy_parse(buf_span(&c->proxy), &client, &known, &used);
     if (result == HTTP_PROXY_MORE && c->proxy.len < HTTP_PROXY_BYTES_MAX) return;
     if (result == HTTP_PROXY_OK && known) c->client = client;
+    if (result != HTTP_PROXY_OK) counter_add(COUNTER_http_bad_requests_total, 1);
     if (result != HTTP_PROXY_OK || !connection_admit(c)) {
-        counter_add(COUNTER_http_bad_requests_total, 1);
         http_connection_close(c);
         return;
     }
@@ -259,7 +260,9 @@ void http_connection_tick(struct http_connection *c, uint64_t now_ms)
     switch (c->phase) {
     case HTTP_P_HEAD:
     case HTTP_P_BODY:
-        if (now_ms >= c->deadline_ms) http_connection_refuse(c, 408, "The request did not arrive in time");
+        if (now_ms < c->deadline_ms) break;
+        counter_add(COUNTER_http_timeouts_total, 1);
+        http_connection_refuse(c, 408, "The request did not arrive in time");
         break;
     case HTTP_P_WRITING:
         if (now_ms < c->deadline_ms) break;
@@ -268,9 +271,14 @@ void http_connection_tick(struct http_connection *c, uint64_t now_ms)
             c->deadline_ms = now_ms + (uint64_t)limits->write_timeout_ms;
             break;
         }
+        counter_add(COUNTER_http_timeouts_total, 1);
         http_connection_close(c);
         break;
     case HTTP_P_START:
+        if (now_ms < c->deadline_ms) break;
+        counter_add(COUNTER_http_timeouts_total, 1);
+        http_connection_close(c);
+        break;
     case HTTP_P_IDLE:
     case HTTP_P_LINGER:
         if (now_ms >= c->deadline_ms) http_connection_close(c);
@@ -316,6 +324,7 @@ void http_connection_accept(struct http_loop *loop, uv_stream_t *listener)
     struct sockaddr_storage from;
     int from_len = sizeof from;
     bool ok = rc == 0 && before < s->limits.connections_max;
+    if (rc == 0 && !ok) counter_add(COUNTER_http_connections_refused_total, 1);
     ok = ok && uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &from_len) == 0;
     if (ok) {
         http_address_from((const struct sockaddr *)&from, &c->client);

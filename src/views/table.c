@@ -15,7 +15,8 @@ struct view_table_options view_table_defaults(void)
                                        .final_after_ms = 3600000,
                                        .grace_ms = 2000,
                                        .open_after_ms_max = DAY_MS,
-                                       .open_views_max = 1000000};
+                                       .open_views_max = 1000000,
+                                       .env_open_views_max = 1000000};
 }
 
 struct view_table *view_table_new(const struct view_table_options *options)
@@ -53,6 +54,7 @@ void view_table_free(struct view_table *t)
     free(t->slots);
     free(t->heap);
     free(t->tombstones);
+    free(t->envs);
     free(t);
 }
 
@@ -189,9 +191,12 @@ static struct open_view *table_admit(struct view_table *t, const struct beacon *
         t->duplicates++;
         return NULL;
     }
-    if (stone || t->open_count >= t->options.open_views_max) {
-        const char *late = stone && stone->complete_to & TOMBSTONE_TOO_LONG ? "view_too_long" : "too_late";
-        table_drop(t, environment_id, stone ? late : "too_many_views", 1);
+    const char *why = NULL;
+    if (stone) why = stone->complete_to & TOMBSTONE_TOO_LONG ? "view_too_long" : "too_late";
+    else if (t->open_count >= t->options.open_views_max) why = "too_many_views";
+    else if (table_env_open(t, environment_id) >= t->options.env_open_views_max) why = "too_many_env_views";
+    if (why) {
+        table_drop(t, environment_id, why, 1);
         return NULL;
     }
     return table_open(t, view_new(t->strings, b, e), hash);
@@ -251,7 +256,7 @@ size_t view_table_open(const struct view_table *t)
 size_t view_table_bytes(const struct view_table *t)
 {
     size_t views = t->view_bytes + t->open_count * (sizeof(struct open_view) + ALLOC_OVERHEAD);
-    size_t sets = t->slot_count * sizeof *t->slots + t->heap_cap * sizeof *t->heap;
+    size_t sets = t->slot_count * sizeof *t->slots + t->heap_cap * sizeof *t->heap + t->env_slots * sizeof *t->envs;
     return sizeof *t + views + sets + view_strings_bytes(t->strings) + t->tombstone_slots * sizeof *t->tombstones;
 }
 

@@ -20,6 +20,11 @@ struct open_view {
     uint32_t bytes;   /* of the view, as counted in view_bytes */
 };
 
+struct env_views { /* how many views of an environment are open */
+    char id[24];
+    uint32_t open;
+};
+
 struct tombstone {
     struct hash128 id;
     uint32_t final_s;     /* epoch; 0: free place */
@@ -39,6 +44,8 @@ struct view_table {
     uint32_t slot_count, open_count;
     struct open_view **heap; /* by due_ms; as many as are open */
     uint32_t heap_cap;
+    struct env_views *envs; /* open addressing by id; those without open views go when it grows */
+    uint32_t env_slots, env_count;
     struct tombstone *tombstones; /* open addressing by id; old ones go when it grows */
     uint32_t tombstone_slots, tombstone_count;
     size_t view_bytes;
@@ -53,6 +60,7 @@ struct open_view *table_find(const struct view_table *t, uint64_t hash, const ch
 struct open_view *table_open(struct view_table *t, struct view *v, uint64_t hash);
 /* Takes it out of the table and the heap, and frees it. */
 void table_close(struct view_table *t, struct open_view *o);
+uint32_t table_env_open(const struct view_table *t, const char *environment_id);
 void table_heap_add(struct view_table *t, struct open_view *o);
 void table_heap_moved(struct view_table *t, struct open_view *o); /* its due_ms changed */
 /* NULL when the id was not finished within the last 25 hours before now_ms. */

@@ -104,7 +104,7 @@ static bool load_view(struct view_table *t, struct bytes *in)
     struct view *v = view_load(t->strings, in);
     if (v == NULL) return false;
     uint64_t hash = table_hash(t, view_environment(v), view_key_id(v));
-    if (table_find(t, hash, view_environment(v), view_key_id(v))) {
+    if (view_environment(v)[0] == 0 || table_find(t, hash, view_environment(v), view_key_id(v))) {
         view_free(v);
         return false;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The three containers of a table: open views by key, timers (a binary heap that knows where each view sits), and the
- * ids of final views. Hashes are seeded at random, so that nobody can choose ids that collide. */
+ * The containers of a table: open views by key, how many an environment has, timers (a binary heap that knows where each
+ * view sits), and the ids of final views. Hashes are seeded at random, so that nobody can choose ids that collide. */
 #include <stdlib.h>
 
 #include "views/table_private.h"
@@ -42,8 +42,57 @@ static void slots_grow(struct view_table *t)
     t->slot_count = count;
 }
 
+static struct env_views *env_place(struct env_views *envs, uint32_t slots, uint64_t seed, const char *id)
+{
+    uint64_t at = hash64(span_of(id), seed) & (slots - 1);
+    while (envs[at].id[0] && strcmp(envs[at].id, id) != 0) at = (at + 1) & (slots - 1);
+    return &envs[at];
+}
+
+/* Room for twice the environments that have open views. */
+static void envs_renew(struct view_table *t)
+{
+    uint32_t keep = 0, slots = SLOTS_MIN;
+    for (uint32_t i = 0; i < t->env_slots; i++) keep += t->envs[i].open > 0;
+    while (slots < keep * 2) slots *= 2;
+    struct env_views *envs = calloc(slots, sizeof *envs);
+    BUG_IF(envs == NULL);
+    for (uint32_t i = 0; i < t->env_slots; i++)
+        if (t->envs[i].open) *env_place(envs, slots, t->seed, t->envs[i].id) = t->envs[i];
+    free(t->envs);
+    t->envs = envs;
+    t->env_slots = slots;
+    t->env_count = keep;
+}
+
+uint32_t table_env_open(const struct view_table *t, const char *environment_id)
+{
+    return t->env_slots ? env_place(t->envs, t->env_slots, t->seed, environment_id)->open : 0;
+}
+
+static void env_opened(struct view_table *t, const char *id)
+{
+    if ((t->env_count + 1) * 4 > t->env_slots * 3) envs_renew(t);
+    struct env_views *env = env_place(t->envs, t->env_slots, t->seed, id);
+    if (env->id[0] == 0) {
+        size_t len = strlen(id);
+        BUG_IF(len == 0 || len >= sizeof env->id);
+        memcpy(env->id, id, len);
+        t->env_count++;
+    }
+    env->open++;
+}
+
+static void env_closed(struct view_table *t, const char *id)
+{
+    struct env_views *env = env_place(t->envs, t->env_slots, t->seed, id);
+    BUG_IF(env->open == 0);
+    env->open--;
+}
+
 struct open_view *table_open(struct view_table *t, struct view *v, uint64_t hash)
 {
+    env_opened(t, view_environment(v));
     if ((t->open_count + 1) * 4 > t->slot_count * 3) slots_grow(t);
     struct open_view *o = calloc(1, sizeof *o);
     BUG_IF(o == NULL);
@@ -126,6 +175,7 @@ void table_heap_moved(struct view_table *t, struct open_view *o)
 void table_close(struct view_table *t, struct open_view *o)
 {
     slots_remove(t, o);
+    env_closed(t, view_environment(o->view));
     t->open_count--;
     if (o->heap_at != UINT32_MAX && o->heap_at != t->open_count) {
         struct open_view *last = t->heap[t->open_count];

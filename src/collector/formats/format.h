@@ -20,6 +20,8 @@ enum {
     FORMAT_EVENTS_MAX = 3600,  /* of one POST; what the SDK's own queue holds */
     FORMAT_ENVS_MAX = 16,      /* different environment keys of one POST that are accepted */
     FORMAT_NODES_MAX = 400000, /* JSON values and keys of one POST */
+    FORMAT_KEYS_DEFAULT = 1000,
+    FORMAT_KEYS_MAX = 100000, /* of one event */
     FORMAT_VIEW_ID_MAX = 128,
     FORMAT_EVENT_NAME_MAX = 64,
     FORMAT_TEXT_MAX = 1024, /* bytes by field type: TEXT, URL, the long ones (CONTEXT JSON RANGES) */
@@ -31,6 +33,14 @@ struct format_tally { /* what was kept out */
     uint32_t events;  /* of the body, all */
     uint32_t unknown_keys;
     uint32_t dropped[DROP_COUNT]; /* events by reason */
+};
+
+/* What an operator may narrow. Whatever is over events or keys depends on them, so a replay must have the same ones;
+ * over values a POST is refused as a whole. 0: the maximum above. */
+struct format_limits {
+    uint32_t values; /* JSON values and keys of one POST */
+    uint32_t events; /* of one POST */
+    uint32_t keys;   /* of one event */
 };
 
 /* What happens to events and keys, for the recent-beacons view; never on the usual way. */
@@ -47,6 +57,8 @@ struct format_input {
     int64_t received_ms;
     struct json_parser *json;
     struct arena *arena;
+    struct format_limits limits;
+    struct span env_key; /* of events that name none, or empty: what the request said beside its body */
     /* Whose key it is; why not, otherwise. Called once for each different key that follows another. */
     enum drop (*judge)(void *ctx, struct span env_key, struct beacon_env *out);
     void *judge_ctx;

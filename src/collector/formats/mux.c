@@ -120,6 +120,7 @@ struct mux { /* the work on one POST */
     uint32_t *index;          /* out->index while it is written */
     uint32_t refused_at;      /* next of in->refused */
     int64_t newest_viewer_ms; /* INT64_MIN: none */
+    uint32_t keys_max;        /* of an event */
     struct judged judged[FORMAT_ENVS_MAX];
     struct span last_key; /* the environment key of the event before, and what became of it */
     enum drop last_verdict;
@@ -210,10 +211,11 @@ static void event_read(struct mux *m, struct mux_event *e, const struct json_nod
     e->count = 0;
     e->name = e->env_key = SPAN("");
     const struct json_node *key = json_first(object);
-    for (uint32_t i = 0; i < object->count; i++) {
+    for (uint32_t i = 0; i < object->count && i < m->keys_max; i++) {
         event_member(m, e, key, key + 1);
         key = json_next(m->doc, key + 1);
     }
+    if (e->env_key.len == 0) e->env_key = m->in->env_key;
     const struct beacon_value *time = event_value(e, FIELD_viewer_time);
     if (time && time->v.i > m->newest_viewer_ms) m->newest_viewer_ms = time->v.i;
 }
@@ -291,7 +293,7 @@ static void event_take(struct mux *m, struct mux_event *e, uint32_t index, const
         why = event_env(m, e, &event.env);
         enum drop identity = event_identity(e, &event);
         if (why == DROP_NONE) {
-            why = identity;
+            why = node->count > m->keys_max ? DROP_too_many_keys : identity;
             if (m->out->beacon.envs[event.env].strip_query) event_strip_queries(e);
         }
         event.name = (uint16_t)event_name_of(e->name);
@@ -343,11 +345,24 @@ static void body_times(struct mux *m)
     b->clock_offset_ms = since == INT64_MIN ? 0 : b->received_ms - since;
 }
 
+static enum drop body_refused(const char *why)
+{
+    if (why && strcmp(why, JSON_WHY_DEEP) == 0) return DROP_too_deep;
+    return why && strcmp(why, JSON_WHY_MANY) == 0 ? DROP_too_many_values : DROP_not_json;
+}
+
+static uint32_t limit_of(uint32_t wanted, uint32_t max)
+{
+    return wanted && wanted < max ? wanted : max;
+}
+
 enum drop mux_decode(const struct mux_keys *keys, const struct format_input *in, struct format_output *out)
 {
     struct json_doc doc;
     struct mux m = {.keys = keys, .in = in, .out = out, .doc = &doc, .newest_viewer_ms = INT64_MIN};
-    if (!json_parse(in->json, in->body, FORMAT_NODES_MAX, &doc, &out->why)) return DROP_not_json;
+    m.keys_max = limit_of(in->limits.keys, FORMAT_KEYS_MAX);
+    uint32_t values_max = limit_of(in->limits.values, FORMAT_NODES_MAX);
+    if (!json_parse(in->json, in->body, values_max, &doc, &out->why)) return body_refused(out->why);
     uint32_t count;
     const struct json_node *node;
     if (!body_events(&doc, &count, &node)) return DROP_no_events;
@@ -357,7 +372,7 @@ enum drop mux_decode(const struct mux_keys *keys, const struct format_input *in,
     m.root = doc.nodes->raw.ptr;
 
     out->tally.events = count;
-    uint32_t taken = count < FORMAT_EVENTS_MAX ? count : FORMAT_EVENTS_MAX;
+    uint32_t taken = limit_of(count, limit_of(in->limits.events, FORMAT_EVENTS_MAX));
     if (count > taken) out->tally.dropped[DROP_too_many_events] = count - taken;
     struct beacon *b = &out->beacon;
     uint32_t envs = taken < FORMAT_ENVS_MAX ? taken : FORMAT_ENVS_MAX;

@@ -83,8 +83,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct beacon again;
     if (collector_payload_decode(formats, payload.body, json, &again_arena, &again)) BUG_IF(again.event_count > FORMAT_EVENTS_MAX);
     arena_reset(&again_arena);
+    if (size % 3 == 0) payload.limits = (struct format_limits){.events = 3, .keys = 5};
+    if (size % 5 == 0) payload.env_key = SPAN("key-of-the-header");
+    json_parser_depth(json, 4 + (unsigned)(size % 60));
     struct format_input in = {.body = arena_copy(&arena, payload.body), .received_ms = payload.received_ms, .json = json,
-                              .arena = &arena, .judge = judge, .judge_ctx = &payload};
+                              .arena = &arena, .limits = payload.limits, .env_key = payload.env_key, .judge = judge,
+                              .judge_ctx = &payload};
     struct format_output out;
     if (format_decode(formats, 1, &in, &out) == DROP_NONE) {
         check_beacon(&out);

@@ -287,8 +287,67 @@ static void test_bounds(void **state)
     buf_adds(&body, "[");
     for (int i = 0; i < FORMAT_NODES_MAX; i++) buf_adds(&body, "1,");
     buf_adds(&body, "1]");
-    assert_int_equal(decode_refusing(buf_span(&body), NULL, 0), DROP_not_json);
+    assert_int_equal(decode_refusing(buf_span(&body), NULL, 0), DROP_too_many_values);
     buf_free(&body);
+}
+
+/* What an operator narrowed, and a replay that must come to the same although the limits may have changed since. */
+static void test_limits(void **state)
+{
+    (void)state;
+    static const char body[] = "[{\"xid\":\"v\",\"xsqno\":1},{\"xid\":\"v\",\"xsqno\":2,\"vtt\":\"t\",\"vsr\":\"s\",\"c1\":{\"a\":[1]}},"
+                               "{\"ake\":\"k2\",\"xid\":\"v\",\"xsqno\":3},{\"ake\":\"k2\",\"xid\":\"v\",\"xsqno\":4}]";
+    struct payload p = {.format = 1, .body = SPAN(body), .received_ms = RECEIVED_MS, .env_key = SPAN("k1"),
+                        .limits = {.events = 3, .keys = 4}, .env_count = 2};
+    p.envs[0] = (struct payload_env){SPAN("k1"), {.id = "envone"}};
+    p.envs[1] = (struct payload_env){SPAN("k2"), {.id = "envtwo"}};
+    struct format_input in = {.body = p.body, .received_ms = RECEIVED_MS, .json = parser, .arena = &arena, .judge = judge,
+                              .limits = p.limits, .env_key = p.env_key};
+    arena_reset(&arena);
+    assert_int_equal(format_decode(formats, 1, &in, &decoded), DROP_NONE);
+    assert_int_equal(decoded.beacon.event_count, 2);
+    assert_string_equal(decoded.beacon.envs[decoded.beacon.events[0].env].id, "envone"); /* of the request */
+    assert_string_equal(decoded.beacon.envs[decoded.beacon.events[1].env].id, "envtwo"); /* its own */
+    assert_int_equal(decoded.tally.dropped[DROP_too_many_keys], 1);
+    assert_int_equal(decoded.tally.dropped[DROP_too_many_events], 1);
+    struct buf bytes;
+    struct beacon again;
+    buf_init(&bytes, 1 << 20);
+    payload_encode(&bytes, &p);
+    arena_reset(&arena);
+    json_parser_depth(parser, 2);
+    assert_true(collector_payload_decode(formats, buf_span(&bytes), parser, &arena, &again));
+    assert_int_equal(again.event_count, 2);
+    assert_string_equal(again.envs[again.events[0].env].id, "envone");
+    assert_int_equal(again.events[1].sequence, 3);
+    buf_free(&bytes);
+
+    json_parser_depth(parser, 3);
+    in.limits.keys = 0;
+    assert_int_equal(format_decode(formats, 1, &in, &decoded), DROP_too_deep);
+    json_parser_depth(parser, JSON_DEPTH_DEFAULT);
+    in.limits.values = 20;
+    assert_int_equal(format_decode(formats, 1, &in, &decoded), DROP_too_many_values);
+}
+
+/* A journal of before: nothing but what version 1 knew. */
+static void test_payload_of_version_1(void **state)
+{
+    (void)state;
+    struct payload p = {.format = 1, .body = SPAN("[{\"ake\":\"k1\",\"xid\":\"v\",\"xsqno\":1}]"), .received_ms = RECEIVED_MS,
+                        .env_count = 1};
+    struct buf bytes;
+    struct beacon again;
+    buf_init(&bytes, 1 << 20);
+    p.envs[0] = (struct payload_env){SPAN("k1"), {.id = "envone"}};
+    payload_encode(&bytes, &p);
+    bytes.ptr[0] = 1;
+    arena_reset(&arena);
+    assert_false(collector_payload_decode(formats, buf_span(&bytes), parser, &arena, &again)); /* three bytes too many */
+    assert_true(collector_payload_decode(formats, span_upto(buf_span(&bytes), bytes.len - 3), parser, &arena, &again));
+    assert_int_equal(again.event_count, 1);
+    json_parser_depth(parser, JSON_DEPTH_DEFAULT);
+    buf_free(&bytes);
 }
 
 static void test_twice(void **state)
@@ -586,7 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers),    cmocka_unit_test(test_other_types), cmocka_unit_test(test_cutting),
         cmocka_unit_test(test_envelopes),   cmocka_unit_test(test_times),       cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_environments), cmocka_unit_test(test_bounds),     cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_environments), cmocka_unit_test(test_limits), cmocka_unit_test(test_payload_of_version_1), cmocka_unit_test(test_bounds),     cmocka_unit_test(test_twice),
         cmocka_unit_test(test_dialects),    cmocka_unit_test(test_recordings_in_long),
         cmocka_unit_test(test_recordings_whole), cmocka_unit_test(test_payload_of_recordings),
         cmocka_unit_test(test_payload_of_judgements), cmocka_unit_test(test_payload_damaged),

@@ -111,6 +111,7 @@ static inline void posts_post(struct posts *p, struct span line)
         if (span_is(key, "offset")) assert_true(span_to_i64(word, &b->clock_offset_ms));
         if (span_is(key, "backfill")) b->envs->backfill = true;
         if (span_is(key, "strip")) b->envs->strip_query = true;
+        if (span_is(key, "env")) (void)snprintf(b->envs->id, sizeof b->envs->id, "%.*s", SPAN_ARG(word));
         if (span_is(key, "country")) b->viewer.country = arena_copy(&p->arena, word);
         if (span_is(key, "agent")) b->viewer.browser = arena_copy(&p->arena, word);
     }

@@ -222,6 +222,47 @@ static void test_limits(void **state)
     harness_free(&h);
 }
 
+static bool collect(void *ctx, struct span chunk)
+{
+    buf_add_span(ctx, chunk);
+    return true;
+}
+
+/* One environment cannot take the room of the others, and its views under way go on. */
+static void test_open_views_of_an_environment(void **state)
+{
+    (void)state;
+    struct harness h = harness_new(), g = harness_new();
+    struct view_table_options options = harness_options(&h);
+    struct buf saved;
+    buf_init(&saved, 1 << 24);
+    options.env_open_views_max = 2;
+    h.table = view_table_new(&options);
+    apply(&h, "@ 100000 env=one\n1 play 99000; view=a\n1 play 99000; view=b\n1 play 99000; view=c\n2 hb 99100; view=c\n");
+    expect(&h, "too_many_env_views 1\ntoo_many_env_views 1\n");
+    apply(&h, "@ 100100 env=two\n1 play 99000; view=c\n@ 100200 env=one\n2 playing 99500; view=a\n");
+    expect(&h, "");
+    assert_true(view_table_save(h.table, collect, &saved));
+    apply(&h, "@ 100300 env=one\n3 viewend 99900; view=a\n1 play 99900; view=d\n1 play 99900; view=e\n");
+    expect(&h, "a v1 final ended events=3\ntoo_many_env_views 1\n");
+    for (int i = 0; i < 300; i++) { /* more environments than there was room for */
+        char text[128];
+        (void)snprintf(text, sizeof text, "@ 100400 env=more-%d\n1 play 99900; view=x\n2 viewend 99950; view=x\n1 play 99900; view=y\n", i);
+        apply(&h, text);
+        buf_clear(&h.log);
+    }
+    apply(&h, "@ 100500 env=one\n1 play 99900; view=e\n@ 100600 env=more-7\n1 play 99900; view=z\n1 play 99900; view=zz\n");
+    expect(&h, "too_many_env_views 1\ntoo_many_env_views 1\n");
+    options.ctx = &g; /* a start from the checkpoint knows how many are open */
+    g.table = view_table_new(&options);
+    assert_true(view_table_load(g.table, buf_span(&saved)));
+    apply(&g, "@ 100700 env=one\n1 play 99900; view=c\n@ 100700 env=two\n1 play 99900; view=d\n");
+    expect(&g, "too_many_env_views 1\n");
+    buf_free(&saved);
+    harness_free(&h);
+    harness_free(&g);
+}
+
 static void test_doubtful_rows(void **state)
 {
     (void)state;
@@ -282,12 +323,6 @@ static void test_many_views(void **state)
     assert_int_equal(finals, 3000);
     assert_int_equal(pendings, 2000);
     harness_free(&h);
-}
-
-static bool collect(void *ctx, struct span chunk)
-{
-    buf_add_span(ctx, chunk);
-    return true;
 }
 
 static bool refuse(void *ctx, struct span chunk)
@@ -365,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_events_after_the_end),  cmocka_unit_test(test_silence),
         cmocka_unit_test(test_no_start),              cmocka_unit_test(test_old_events),
         cmocka_unit_test(test_backfill),              cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_open_views_of_an_environment),
         cmocka_unit_test(test_doubtful_rows),         cmocka_unit_test(test_ids_are_forgotten),
         cmocka_unit_test(test_many_views),            cmocka_unit_test(test_save_and_load),
         cmocka_unit_test(test_load_of_damaged_bytes), cmocka_unit_test(test_shard_of_a_view),
