@@ -14,6 +14,12 @@ enum http_scan http_head_scan(struct http_head_scan *s, const char *bytes, size_
             at++;
             continue;
         }
+        if (s->last_cr) {
+            if (c != '\n') result = HTTP_SCAN_BAD; /* a CR inside a line, which readers take for different things */
+            s->in_line = s->last_cr = false;
+            at++;
+            continue;
+        }
         if (!s->in_line) {
             if (c == '\n' || (s->lines == 0 && c == '\r') || (s->lines > 0 && (c == ' ' || c == '\t'))) {
                 result = HTTP_SCAN_BAD;
@@ -27,17 +33,11 @@ enum http_scan http_head_scan(struct http_head_scan *s, const char *bytes, size_
             s->in_line = true;
             s->lines++;
         }
-        const char *lf = memchr(bytes + at, '\n', len - at);
-        if (lf == NULL) {
-            s->last_cr = bytes[len - 1] == '\r';
-            at = len;
-            break;
-        }
-        size_t end = (size_t)(lf - bytes);
-        if (!(end > at ? bytes[end - 1] == '\r' : s->last_cr)) result = HTTP_SCAN_BAD;
-        s->in_line = false;
-        s->last_cr = false;
-        at = end + 1;
+        const char *cr = memchr(bytes + at, '\r', len - at);
+        size_t end = cr ? (size_t)(cr - bytes) : len;
+        if (memchr(bytes + at, '\n', end - at)) result = HTTP_SCAN_BAD;
+        s->last_cr = cr != NULL;
+        at = cr ? end + 1 : len;
     }
     s->bytes += at;
     *used = at;

@@ -16,7 +16,7 @@ struct http_head_scan {
     bool last_cr;        /* the last byte was CR */
     bool cr_first;       /* and it was the first of its line: only LF may follow */
 };
-/* *used: how many of the bytes belong to the head. BAD: a bare LF, a folded line, a line that begins with CR. */
+/* *used: how many of the bytes belong to the head. BAD: a bare LF or CR, a folded line. */
 enum http_scan http_head_scan(struct http_head_scan *s, const char *bytes, size_t len, size_t *used);
 
 /* A chunked body, with its trailers. Start from zeroes. */
