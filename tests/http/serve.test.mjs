@@ -14,6 +14,10 @@ import { BUILD, PROGRAM, Server, firstframe, until } from '../lib/server.mjs';
 const beacon = (key, view, number = 1) =>
   JSON.stringify([{ e: 'viewstart', ake: key, xid: view, xsqno: number, uti: Date.now() }]);
 
+function has(actual, wanted) {
+  assert.deepEqual(Object.fromEntries(Object.keys(wanted).map(key => [key, actual[key]])), wanted);
+}
+
 async function metric(server, name) {
   const text = await (await fetch(server.url + '/metrics')).text();
   const line = text.split('\n').find(one => one.startsWith(name + ' '));
@@ -154,6 +158,78 @@ test('SIGHUP reads the certificate again, and a bad one changes nothing', async 
   await until('the refusal', () => /tls_reload_failed/.test(server.log));
   assert.equal(await name(), 'second');
   assert.equal(await run.stop(), 0);
+});
+
+test('SIGTERM drains: what is under way is answered, what was acknowledged is there after the next start', async t => {
+  const server = await new Server().start();
+  t.after(() => server.stop());
+  const { port } = new URL(server.url), body = beacon(server.env_key, 'drained');
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', chunk => { text += chunk; }).on('error', () => {});
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n` + body.slice(0, 10));
+  await until('the connection', async () => await metric(server, 'firstframe_http_connections') >= 1);
+  server.child.kill('SIGTERM');
+  await until('the end of listening', () => new Promise(resolve => net.connect(port, '127.0.0.1').on('error', () => resolve(true)).on('connect', function () { this.destroy(); resolve(false); })));
+  assert.equal(server.stopped, false);
+  socket.write(body.slice(10));
+  await until('the answer', () => /^HTTP\/1\.1 200 /.test(text));
+  assert.match(text, /Connection: close/);
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+  const again = new Server({ serve: ['--view-visible-after', '1'] });
+  t.after(() => again.stop());
+  fs.rmSync(again.data, { recursive: true });
+  Object.assign(again, { data: server.data, basic: server.basic });
+  await again.start();
+  await until('the view', async () => (await again.get('/data/v1/video-views/drained')).ok);
+});
+
+// statvfs as the journal asks for it, with the free share that a file says: filling a real disk would trouble others.
+const SHIM = `#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+static int told(struct statvfs *out) {
+    double percent;
+    FILE *f = fopen(getenv("FREE_PERCENT_FILE"), "r");
+    if (f && fscanf(f, "%lf", &percent) == 1) out->f_bavail = out->f_bfree = (fsblkcnt_t)((double)out->f_blocks * percent / 100);
+    if (f) fclose(f);
+    return 0;
+}
+int statvfs(const char *path, struct statvfs *out) {
+    int (*real)(const char *, struct statvfs *) = (int (*)(const char *, struct statvfs *))dlsym(RTLD_NEXT, "statvfs");
+    return real(path, out) == 0 ? told(out) : -1;
+}
+`;
+
+test('under 5 % of free disk beacons are answered 503, /readyz says so, and both recover by themselves', async t => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-disk-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const shim = path.join(dir, 'shim.so'), share = path.join(dir, 'free');
+  fs.writeFileSync(path.join(dir, 'shim.c'), SHIM);
+  execFileSync('cc', ['-shared', '-fPIC', '-o', shim, path.join(dir, 'shim.c'), '-ldl']);
+  fs.writeFileSync(share, '50');
+  process.env.LD_PRELOAD = shim;
+  process.env.FREE_PERCENT_FILE = share;
+  const server = new Server();
+  t.after(() => server.stop());
+  try { await server.start(); } finally { delete process.env.LD_PRELOAD; delete process.env.FREE_PERCENT_FILE; }
+  const send = () => fetch(server.url + '/', { method: 'POST', body: beacon(server.env_key, 'disk') });
+  assert.equal((await send()).status, 200);
+  fs.writeFileSync(share, '4.9');
+  const refused = await until('503', async () => { const answer = await send(); return answer.status === 503 && answer; });
+  assert.ok(refused.headers.get('retry-after') && refused.headers.get('access-control-allow-origin') === '*');
+  const ready = await fetch(server.url + '/readyz');
+  assert.equal(ready.status, 503);
+  has(await ready.json(), { ready: false, reason: 'too little disk space is free' });
+  assert.equal((await server.get('/data/v1/metrics/views/overall')).status, 200); // what is there can still be asked for
+  assert.ok(await metric(server, 'firstframe_beacon_unavailable_total') >= 1);
+  assert.equal(await metric(server, 'firstframe_ready'), 0);
+  fs.writeFileSync(share, '5.1');
+  await until('200 again', async () => (await send()).status === 200);
+  assert.equal((await fetch(server.url + '/readyz')).status, 200);
+  assert.match(server.log, /journal_disk_space low=1[\s\S]*journal_disk_space low=0/);
 });
 
 test('SIGTERM ends a server that still waits for its store', async t => {

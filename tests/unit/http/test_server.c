@@ -3,6 +3,8 @@
  * TSan: most of what can go wrong here is a life that ends too early or two threads at one field. */
 #include "rig.h"
 
+#include "base/counters.h"
+
 #define HOST "Host: a\r\n"
 #define DEFER "GET /defer HTTP/1.1\r\n" HOST "\r\n"
 
@@ -189,6 +191,7 @@ static void test_timeouts(void **state)
     config.limits.idle_timeout_ms = 600;
     config.limits.write_timeout_ms = 300;
     rig_start(&rig, &config);
+    int64_t timeouts = counter_get(COUNTER_http_timeouts_total);
     int fd = rig_connect(&rig); /* drips a header for ever */
     struct span drip = SPAN("GET / HTTP/1.1\r\nX: ");
     for (int i = 0; i < 1000 && !rig_readable(fd, 20); i++)
@@ -198,6 +201,7 @@ static void test_timeouts(void **state)
     fd = rig_connect(&rig);
     rig_expect(fd, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel", 408, "request_timeout");
     rig_expect_closed(fd);
+    assert_int_equal(counter_get(COUNTER_http_timeouts_total), timeouts + 2);
     fd = rig_connect(&rig); /* nothing at all */
     rig_expect_closed(fd);
     fd = rig_connect(&rig);
@@ -221,6 +225,7 @@ static void test_client_does_not_read(void **state)
     config.limits.write_timeout_ms = 300;
     rig_start(&rig, &config);
     int fd = rig_connect(&rig);
+    int64_t timeouts = counter_get(COUNTER_http_timeouts_total);
     assert_true(rig_send(fd, SPAN("GET /owned?50000000 HTTP/1.1\r\n" HOST "\r\n")));
     (void)usleep(2000000);
     static char bytes[65536];
@@ -229,6 +234,7 @@ static void test_client_does_not_read(void **state)
     while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0) total += (size_t)n;
     if (n < 0) assert_int_equal(errno, ECONNRESET);
     assert_true(total < 50000000);
+    assert_int_equal(counter_get(COUNTER_http_timeouts_total), timeouts + 1);
     (void)close(fd);
     rig_stop(&rig);
 }
@@ -262,7 +268,9 @@ static void test_connection_limits(void **state)
         fds[i] = rig_connect_from(&rig, 2 + i);
         rig_expect(fds[i], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     }
+    int64_t refused = counter_get(COUNTER_http_connections_refused_total);
     rig_expect_closed(rig_connect_from(&rig, 9));
+    assert_int_equal(counter_get(COUNTER_http_connections_refused_total), refused + 1);
     (void)close(fds[4]);
     fds[4] = connect_soon(9);
     for (int i = 0; i < 5; i++) (void)close(fds[i]);
@@ -281,7 +289,9 @@ static void test_address_limit(void **state)
         fds[i] = rig_connect_from(&rig, 2);
         rig_expect(fds[i], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     }
+    int64_t refused = counter_get(COUNTER_http_connections_address_refused_total);
     rig_expect_closed(rig_connect_from(&rig, 2));
+    assert_int_equal(counter_get(COUNTER_http_connections_address_refused_total), refused + 1);
     int other = rig_connect_from(&rig, 3);
     rig_expect(other, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     (void)close(fds[2]);
