@@ -8,7 +8,7 @@ what=${1:?build or test}
 build_packages="gcc g++ make cmake ninja-build pkg-config ca-certificates libuv1-dev libhttp-parser-dev libsimdjson-dev
  libcmocka-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev libmaxminddb-dev libyaml-dev libpcre2-dev libssl-dev zlib1g-dev libzstd-dev"
 run_packages="curl jq"
-test_packages="chromium clang-14 libclang-rt-14-dev clickhouse-server clickhouse-client procps"
+test_packages="chromium clang-14 libclang-rt-14-dev clickhouse-server clickhouse-client procps uap-core"
 packages="$build_packages $run_packages"
 [ "$what" = test ] && packages="$packages $test_packages"
 # Node.js only bootstraps npm; anything from 18 on will do.

@@ -7,8 +7,8 @@
 
 enum { SHOWN_WINDOW_S = 86400 };
 
-/* Whose beacons: the environment's, or with unclaimed=true those of none, which only an administrator may see: their env
- * key is unknown or their body cannot be read, so they may be anybody's. NULL: the call has failed. */
+/* Whose beacons: the environment's, or with unclaimed=true those of none, which only an administrator may see: their
+ * env key is unknown or their body cannot be read, so they may be anybody's. NULL: the call has failed. */
 static const char *recent_of(struct api_call *c)
 {
     struct span unclaimed = api_param(c, "unclaimed");

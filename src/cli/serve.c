@@ -247,9 +247,8 @@ static bool start_collector(struct app *app)
         cli_say("--addresses: expected truncated or none");
         return false;
     }
-    struct enrich_options enrich = {.share = app->share,
-                                    .geo_city = options_text(o, "geo-city"),
-                                    .geo_asn = options_text(o, "geo-asn")};
+    struct enrich_options enrich = {
+        .share = app->share, .geo_city = options_text(o, "geo-city"), .geo_asn = options_text(o, "geo-asn")};
     char why[256] = "";
     app->enrich = enrich_new(&enrich, why);
     if (app->enrich == NULL) {

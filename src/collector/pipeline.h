@@ -63,9 +63,9 @@ struct pipeline_options {
     /* The callbacks are the pipeline's; now_ms, if set, is called with journal.ctx. Checkpoints lie in the same dir. */
     struct journal_options journal;
     unsigned shards; /* threads, 1..PIPELINE_TABLES; 0: one a processor */
-    /* row is the pipeline's; open_views_max and env_open_views_max are for all tables together, an equal share each (so
-     * that a replay decides the same, whatever the threads: they are met a little early, as ids spread unevenly); dropped and categorise are called on shard
-     * threads, with views.ctx. */
+    /* row is the pipeline's; open_views_max and env_open_views_max are for all tables together, an equal share each, so
+     * that a replay decides the same whatever the threads (they are met a little early, as ids spread unevenly);
+     * dropped and categorise are called on shard threads, with views.ctx. */
     struct view_table_options views;
     struct pipeline_sink sink;
     struct pipeline_posts posts;

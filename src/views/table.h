@@ -20,16 +20,17 @@
 #include "views/view.h"
 
 struct view_table_options {
-    int64_t visible_after_ms;  /* default 60,000 */
-    int64_t final_after_ms;    /* default 3,600,000 */
-    int64_t grace_ms;          /* default 2,000 */
-    int64_t open_after_ms_max; /* a view open longer is closed: default 86,400,000 */
-    uint32_t open_views_max;   /* of the shard; default 1,000,000: further views are refused */
+    int64_t visible_after_ms;    /* default 60,000 */
+    int64_t final_after_ms;      /* default 3,600,000 */
+    int64_t grace_ms;            /* default 2,000 */
+    int64_t open_after_ms_max;   /* a view open longer is closed: default 86,400,000 */
+    uint32_t open_views_max;     /* of the shard; default 1,000,000: further views are refused */
     uint32_t env_open_views_max; /* of the shard and one environment; default 1,000,000 */
     /* A row to store; valid during the call. */
     void (*row)(void *ctx, const struct view_row *row);
     /* Events were not folded: why is a name of collector/drop.def (too_late, too_old, after_end, view_full, no_start,
-     * too_many_views, too_many_env_views, view_too_long, other). Duplicates are no loss: they are in a counter of base/counters.def. */
+     * too_many_views, too_many_env_views, view_too_long, other). Duplicates are no loss: they are in a counter of
+     * base/counters.def. */
     void (*dropped)(void *ctx, const char *environment_id, const char *why, uint32_t events);
     error_category_lookup *categorise;
     void *ctx;

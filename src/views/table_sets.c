@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The containers of a table: open views by key, how many an environment has, timers (a binary heap that knows where each
- * view sits), and the ids of final views. Hashes are seeded at random, so that nobody can choose ids that collide. */
+ * The containers of a table: open views by key, how many an environment has, timers (a binary heap that knows where
+ * each view sits), and the ids of final views. Hashes are seeded at random, so that nobody can choose ids that collide.
+ */
 #include <stdlib.h>
 
 #include "views/table_private.h"
