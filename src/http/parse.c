@@ -143,7 +143,7 @@ static int on_headers_complete(http_parser *p)
     unsigned hosts = 0;
     e->head_done = true;
     e->minor_0 = p->http_minor == 0;
-    if (p->http_major != 1 || p->http_minor > 1) return parse_refuse(c, 505, "This is an HTTP/1.1 server");
+    if (p->http_major != 1 || p->http_minor > 1) return parse_refuse(c, 400, "This is an HTTP/1.1 server");
     if (p->method == HTTP_CONNECT) return parse_refuse(c, 400, "CONNECT is for proxies");
     p->upgrade = 0; /* an offer, which is not taken */
     if (check_headers(c, &hosts) != 0) return -1;
