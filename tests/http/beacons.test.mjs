@@ -194,6 +194,33 @@ test('recent beacons: at once, with what was ignored and why; those of nobody fo
   assert.equal((await fetch(server.url + '/data/v1/beacons/recent?unclaimed=true', { headers: reader })).status, 403);
 }));
 
+test('what an environment decides: Do-Not-Track, queries, quotas; always answered 200', async () => withServer({}, async server => {
+  const key = server.env_key, event = (id, number, more = {}) => ({ e: number === 2 ? 'viewend' : 'play', ake: key, xid: id, xsqno: number, uti: Date.now(), ...more });
+  const update = (...settings) => firstframe(['environment', 'update', server.environment_id, '--data', server.data, ...settings]);
+  // The running server notices within a second or so: sent again until the counter moves.
+  const until_dropped = (reason, make, headers) => {
+    let n = 0;
+    return until(reason, async () => {
+      const before = await dropped(server, reason);
+      await taken(server, make(n++), { headers });
+      return await dropped(server, reason) > before;
+    });
+  };
+  await taken(server, [event('dnt-1', 1), event('dnt-1', 2)], { headers: { dnt: '1' } });
+  await view(server, 'dnt-1'); // not honoured unless it is asked for
+  update('--honour-dnt', 'yes', '--strip-query', 'yes');
+  await until_dropped('dnt', n => [event('dnt-2-' + n, 1)], { dnt: '1' });
+  await until_dropped('dnt', n => [event('gpc-' + n, 1)], { 'sec-gpc': '1' });
+  await taken(server, [event('plain', 1, { wur: 'https://site.example/watch?token=secret' }), event('plain', 2)], { headers: { dnt: '0' } });
+  has(await view(server, 'plain'), { page_url: 'https://site.example/watch' });
+  update('--honour-dnt', 'no', '--events-per-second-max', '1');
+  await until_dropped('over_quota', n => Array.from({ length: 30 }, (_, i) => event('many-' + n, i + 1)));
+  update('--events-per-second-max', '0', '--views-per-minute-max', '1');
+  await until_dropped('over_quota', n => [event('begun-' + n, 1)]);
+  update('--views-per-minute-max', '0', '--disabled', 'yes');
+  await until_dropped('disabled_env', n => [event('off-' + n, 1)]);
+}));
+
 function* files(dir) {
   for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
     const full = path.join(dir, entry.name);
