@@ -18,9 +18,6 @@ struct fold {
     double weighed, weight, weighed_content, weight_content; /* with and without a playing time on the wire */
     double addend, addend_content;
 
-    double change_known;  /* bitrate of the last renditionchange that had one; NAN before */
-    double changes_other; /* changes counted from renditionchange events alone */
-
     double request_bytes, request_ms, request_count, latency_sum, latency_positive;
     double live_sum, live_count;
 
@@ -170,8 +167,6 @@ static void fold_rendition(struct fold *d, const struct sim_fact *f, double bitr
     double bitrate = wire_number(f, SF_video_source_bitrate);
     if (bitrate > 0) d->bitrate_seen = true;
     if (f->kind != SE_renditionchange || !(bitrate > 0)) return;
-    if (is_known(d->change_known) && (bitrate > d->change_known || bitrate < d->change_known)) d->changes_other++;
-    d->change_known = bitrate;
     if (!(bitrate_before > 0)) return;
     struct sim_truth *out = d->out;
     if (bitrate > bitrate_before) out->rendition_ups++;
@@ -378,7 +373,6 @@ static void finish_playing(struct fold *d)
     double weighed = d->playing_known ? d->weighed : d->weighed_content;
     out->weighted_average_bitrate = weight > 0 ? weighed / weight : (double)NAN;
     out->rendition_changes = out->rendition_ups + out->rendition_downs;
-    out->unsure_renditions = d->changes_other < out->rendition_changes || d->changes_other > out->rendition_changes;
     if (!out->watched || !d->bitrate_seen)
         out->rendition_changes = out->rendition_ups = out->rendition_downs = (double)NAN;
 }
@@ -514,7 +508,6 @@ bool sim_truth_fold(const struct sim_fact *facts, size_t count, struct sim_truth
                      .viewer_before_ms = none,
                      .latest_ms = none,
                      .viewend_ms = none,
-                     .change_known = none,
                      .break_start_ms = none,
                      .break_end_ms = none,
                      .ad_first_ms = none,

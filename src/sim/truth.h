@@ -53,7 +53,7 @@ struct sim_truth {
     unsigned cdn_count;
 
     /* What lost beacons left undecided: the field is left out of the file. */
-    bool unsure_renditions, unsure_live_latency, unsure_playing;
+    bool unsure_live_latency, unsure_playing;
 };
 
 /* Facts in ascending sequence, each sequence once. false: these events make no view. */

@@ -283,11 +283,9 @@ static void write_unless_unsure(struct jw *w, const struct sim_session *s, const
         write_number(w, "view_content_playing_time", t->view_content_playing_time);
     }
     if (!isnan(t->ad_playing_time)) write_number(w, "ad_playing_time", t->ad_playing_time);
-    if (!t->unsure_renditions) {
-        write_number(w, "rendition_change_count", t->rendition_changes);
-        write_number(w, "rendition_upshift_count", t->rendition_ups);
-        write_number(w, "rendition_downshift_count", t->rendition_downs);
-    }
+    write_number(w, "rendition_change_count", t->rendition_changes);
+    write_number(w, "rendition_upshift_count", t->rendition_ups);
+    write_number(w, "rendition_downshift_count", t->rendition_downs);
     /* A corrected clock is off by the network's delay, and the latency with it. */
     if (!t->unsure_live_latency && (s->skew_ms == 0 || as_sent))
         write_number(w, "live_stream_latency", t->live_stream_latency);

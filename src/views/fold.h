@@ -10,7 +10,7 @@
 
 #include "views/view_private.h"
 
-enum { FOLD_GROUPS_MAX = 100, FOLD_RANGES_MAX = 10000, FOLD_TRACKED = 9 };
+enum { FOLD_GROUPS_MAX = 100, FOLD_RANGES_MAX = 10000, FOLD_TRACKED = 11 };
 
 struct fold_event {
     uint32_t sequence;
@@ -53,7 +53,8 @@ struct fold_groups {
 struct fold_renditions { /* fold_renditions.c */
     struct beacon_value first[FOLD_TRACKED], last[FOLD_TRACKED];
     bool seen[FOLD_TRACKED];
-    int64_t bitrate, bitrate_changed_to, content_before_ms;
+    int64_t bitrate, bitrate_known; /* of the state; the last one of it that was more than 0 */
+    int64_t content_before_ms;
     uint32_t changes, ups, downs;
     double weighted, weight_ms, weighted_playback, weight_playback_ms;
     struct fold_groups renditions, modes, ad_types;

@@ -198,7 +198,7 @@ static void finish_viewer(struct fold *f)
 static struct span url_host(struct span url, struct span *rest)
 {
     ptrdiff_t at = span_find_span(url, SPAN("://"));
-    if (at < 0) return (struct span){NULL, 0};
+    if (at < 0 || span_find(span_upto(url, (size_t)at), ':') >= 0) return (struct span){NULL, 0}; /* not blob:https:// */
     struct span host = span_from(url, (size_t)at + 3);
     size_t end = 0;
     while (end < host.len && host.ptr[end] != '/' && host.ptr[end] != '?' && host.ptr[end] != '#') end++;
@@ -208,10 +208,18 @@ static struct span url_host(struct span url, struct span *rest)
     return user < 0 ? host : span_from(host, (size_t)user + 1);
 }
 
+/* A URL of the page's own making, which leads nowhere: the SDKs replace it themselves, but not all of them. */
+static bool url_is_made(struct span url)
+{
+    return url.len >= 5 &&
+           (span_eq_nocase(span_upto(url, 5), SPAN("blob:")) || span_eq_nocase(span_upto(url, 5), SPAN("data:")));
+}
+
 static void finish_source(struct fold *f)
 {
     struct view_row *row = f->row;
     struct span rest = {NULL, 0}, host = url_host(row->player_source_url, &rest);
+    if (url_is_made(row->player_source_url)) row->player_source_url = SPAN("MSE style URL");
     if (row->source_hostname.len == 0) row->source_hostname = host;
     bool mux = span_eq_nocase(host, SPAN("stream.mux.com"));
     if (mux && row->playback_id.len == 0 && rest.len > 1 && rest.ptr[0] == '/') {

@@ -13,6 +13,8 @@ static const enum field tracked[FOLD_TRACKED] = {
     FIELD_video_source_fps,
     FIELD_video_source_height,
     FIELD_video_source_width,
+    FIELD_player_source_height,
+    FIELD_player_source_width,
 };
 
 static int tracked_index(uint16_t field)
@@ -86,14 +88,13 @@ static void step_change(struct fold *f)
                                        .name = fold_text(f, FIELD_video_source_rendition_name)};
     double fps;
     if (fold_number(f, FIELD_video_source_fps, &fps) && fps > 0) r->rendition.fps = fps;
+    /* Against what was known before this event, whichever event said it: the first known is no change, and a change
+     * that another event has told already is none any more. */
     int64_t bitrate = r->rendition.bitrate;
-    if (bitrate <= 0) return;
-    if (r->bitrate_changed_to > 0 && bitrate != r->bitrate_changed_to) {
-        r->changes++;
-        if (bitrate > r->bitrate_changed_to) r->ups++;
-        else r->downs++;
-    }
-    r->bitrate_changed_to = bitrate;
+    if (bitrate <= 0 || r->bitrate_known <= 0 || bitrate == r->bitrate_known) return;
+    r->changes++;
+    if (bitrate > r->bitrate_known) r->ups++;
+    else r->downs++;
 }
 
 static void renditions_begin(struct fold *f)
@@ -125,6 +126,7 @@ static void renditions_step(struct fold *f, const struct fold_event *e)
     step_tracked(r, e);
     if (e->name == EVENT_renditionchange) step_change(f);
     r->bitrate = fold_int_or(f, FIELD_video_source_bitrate, 0);
+    if (r->bitrate > 0) r->bitrate_known = r->bitrate;
     r->mode = fold_text(f, FIELD_player_playback_mode);
 }
 
@@ -158,10 +160,8 @@ static void finish_source(struct fold *f)
     row->video_source_height_initial = tracked_int(f, r->first, 7);
     row->video_source_width = tracked_int(f, r->last, 8);
     row->video_source_width_initial = tracked_int(f, r->first, 8);
-    row->player_source_height = row->video_source_height;
-    row->player_source_width = row->video_source_width;
-    if (!row->player_source_height.set) row->player_source_height = fold_int32(f, FIELD_player_source_height);
-    if (!row->player_source_width.set) row->player_source_width = fold_int32(f, FIELD_player_source_width);
+    row->player_source_height = tracked_int(f, r->last, r->seen[7] ? 7 : 9);
+    row->player_source_width = tracked_int(f, r->last, r->seen[8] ? 8 : 10);
 }
 
 static struct list_text group_names(struct fold *f, const struct fold_groups *groups, bool codec)

@@ -134,7 +134,8 @@ static struct opt_i64 content_startup(const struct fold *f)
     struct fold_time from = c->break_start.known ? c->break_start : c->ad_first;
     struct fold_time to = c->break_end.known ? c->break_end : c->ad_last;
     int64_t ads = from.known && to.known ? fold_minus(to.ms, from.ms) : 0;
-    int64_t startup = fold_minus(fold_minus(c->first_playing.ms, view_start_of(f).ms), ads > 0 ? ads : 0);
+    /* A clock that was set back during the ads is in both differences, and so cancels out. */
+    int64_t startup = fold_minus(fold_minus(c->first_playing.ms, view_start_of(f).ms), ads);
     return opt_int32(startup > 0 ? startup : 0);
 }
 

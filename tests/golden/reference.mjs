@@ -98,8 +98,9 @@ const KINDS = {
     ad_playing_time_ms_cumulative view_content_playback_time view_total_content_playback_time view_time_to_first_frame
     view_aggregate_startup_time view_rebuffer_count view_rebuffer_duration view_seek_count view_seek_duration view_dropped_frame_count
     view_preroll_request_count view_startup_preroll_request_time view_startup_preroll_load_time player_startup_time page_load_time
-    player_width player_height player_source_width player_source_height video_source_width video_source_height video_source_bitrate`,
-  big: `viewer_time view_start view_max_playhead_position player_playhead_time player_program_time video_source_duration video_duration
+    player_width player_height player_source_width player_source_height video_source_width video_source_height video_source_bitrate
+    video_source_duration video_duration`,
+  big: `viewer_time view_start view_max_playhead_position player_playhead_time player_program_time
     request_start request_response_start request_response_end request_bytes_loaded`,
   num: `mux_sample_rate view_max_upscale_percentage view_max_downscale_percentage view_total_upscaling view_total_downscaling
     video_source_fps request_current_level request_labeled_bitrate request_media_duration request_media_start_time
@@ -110,7 +111,7 @@ const KINDS = {
   url: 'page_url video_poster_url video_source_url player_source_url ad_tag_url ad_asset_url request_url',
   context: 'player_error_context',
 };
-const KIND = {};
+export const KIND = {};
 for (const [kind, names] of Object.entries(KINDS)) for (const name of names.trim().split(/\s+/)) KIND[name] = kind;
 const ALIAS = { user_id: 'viewer_user_id', property_key: 'env_key', view_dropped_frames_count: 'view_dropped_frame_count',
   video_source_host_name: 'video_source_hostname' };
@@ -166,18 +167,26 @@ function times(all) { // [9, 10]
 }
 
 function playing(all) { // [21, 24]
-  let sum = 0, weight = 0, weighted = 0, last = null;
-  let played = 0, adPlayed = 0;
+  let sum = 0, weight = 0, weighted = 0, last = null, playedWeight = 0, playedWeighted = 0;
+  let played = 0, adPlayed = (all[0].sequence === 1 ? all[0].event.ad_playing_time_ms_cumulative : 0) ?? 0, playhead = 0;
+  const known = ever(all, step => step.event.view_playing_time_ms_cumulative !== undefined);
   for (const step of all) {
     const now = step.after.view_playing_time_ms_cumulative ?? 0, nowAds = step.after.ad_playing_time_ms_cumulative ?? 0;
     let grown = Math.max(0, now - played);
     if (step.name === 'rebufferstart' && last) grown = Math.min(grown, Math.max(0, step.time - last.time));
     const content = Math.max(0, grown - Math.max(0, nowAds - adPlayed));
     sum += grown;
-    if (step.before.video_source_bitrate > 0) { weight += content; weighted += content * step.before.video_source_bitrate; }
-    [played, adPlayed, last] = [now, nowAds, step];
+    const nowHead = step.after.view_content_playback_time ?? 0, moved = Math.max(0, nowHead - playhead);
+    if (step.before.video_source_bitrate > 0) {
+      weight += content;
+      weighted += content * step.before.video_source_bitrate;
+      playedWeight += moved;
+      playedWeighted += moved * step.before.video_source_bitrate;
+    }
+    [played, adPlayed, last, playhead] = [now, nowAds, step, nowHead];
   }
-  return { sum, bitrate: weight > 0 ? weighted / weight : null, known: ever(all, step => step.event.view_playing_time_ms_cumulative !== undefined) };
+  if (!known) [weight, weighted] = [playedWeight, playedWeighted]; // older cores send no playing time
+  return { sum, bitrate: weight > 0 ? weighted / weight : null, known };
 }
 
 function requests(all) { // [23]
@@ -240,8 +249,9 @@ function contentStartup(all, start, startup) { // [30]
   return Math.max(0, all[at].time - start - (finish.time - begin.time));
 }
 
-function liveLatency(all) { // [27]
-  const found = all.filter(({ event, after }) => event.player_program_time !== undefined && after.video_source_is_live === true && after.player_is_paused !== true)
+function liveLatency(all) { // [27]; live as the source says, else as the metadata says
+  const live = ({ video_source_is_live, video_stream_type }) => video_source_is_live ?? video_stream_type === 'live';
+  const found = all.filter(({ event, after }) => event.player_program_time !== undefined && live(after) && after.player_is_paused !== true)
     .map(({ time, event }) => time - event.player_program_time).filter(ms => ms >= 0 && ms <= 300_000);
   return found.length ? floorHalfUp(found.reduce((a, b) => a + b, 0) / found.length) : null;
 }
@@ -302,7 +312,7 @@ function timeline(all) {
   return all.map(({ sequence, name, event, after, time }) => {
     if (REPEATS_IDS.includes(name) || adOver) for (const id of AD_IDS) delete ad[id];
     adOver = name === 'adbreakend'; // the ids end with their break; type and URLs are not sent again for the next, so they stay
-    for (const [key, value] of pick(event, AD)) ad[key] = value;
+    for (const key of AD) if (event[key] !== undefined) ad[key] = event[key]; // null: "" was sent
     const shown = [...pick(event, OWN_DETAILS[name] ?? []), ...pick(after, STATE_DETAILS[name] ?? [])];
     if (/^ad[a-z]/.test(name)) shown.push(...pick(ad, AD));
     if (/^request(completed|failed|canceled)$/.test(name)) {
@@ -322,7 +332,7 @@ function decimal(value) { // shortest digits that read back the same, never with
   const [, digits, fraction = '', exponent] = /^(\d+)\.?(\d*)e-(\d+)$/.exec(String(value)) ?? [];
   return digits ? '0.' + '0'.repeat(exponent - 1) + digits + fraction : String(value);
 }
-const hostOf = url => { try { return new URL(url).host || null; } catch { return null; } };
+const hostOf = url => { try { return /^[\w+.-]+:\/\//.test(url) && new URL(url).host || null; } catch { return null; } };
 const percent = (a, b) => b > 0 ? decimal(a / b) : null;
 
 // ---- the detail of one view, as GET /data/v1/video-views/{id} shows it; null when the events make no view [7]
@@ -358,7 +368,7 @@ export function detail(copies, header) {
   const sent = name => either('mux_viewer_' + name, 'viewer_' + name);
   const adCount = name => ad.any ? ad.count[name] : null;
   const preload = last('player_preload_on');
-  const sourceUrl = either('video_source_url', 'player_source_url');
+  const sentUrl = either('video_source_url', 'player_source_url'), sourceUrl = /^(blob|data):/i.test(sentUrl ?? '') ? 'MSE style URL' : sentUrl;
   const live = last('video_source_is_live');
   const streamOf = () => last('video_stream_type') ?? (live !== null ? (live ? 'live' : 'on-demand') : last('video_source_duration') !== null ? 'on-demand' : null); // [34]
   const stream = /^[^/]+:\/\/stream\.mux\.com\/([^/?#.]+)/.exec(sourceUrl ?? '');

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 static const char *const capture_names[] = {
     "ads-emit",     "autoplay",      "bfcache",           "cdn-change",  "dash-basic",  "destroy-after-end", "device-sleep",
@@ -16,12 +17,12 @@ static const char *const capture_names[] = {
     "retry-500",    "retry-nocors",  "sampling",          "slow-server", "tab-kill",    "videochange",
 };
 
-/* A whole file under the source directory; aborts when it cannot be read. */
+/* A whole file under the source directory, unpacked if it is compressed; aborts when it cannot be read. */
 static inline struct buf file_read(const char *path)
 {
     char full[1024];
     (void)snprintf(full, sizeof full, "%s/%s", FF_SOURCE_DIR, path);
-    FILE *f = fopen(full, "rb");
+    gzFile f = gzopen(full, "rb");
     if (f == NULL) {
         fprintf(stderr, "cannot open %s\n", full);
         abort();
@@ -29,8 +30,8 @@ static inline struct buf file_read(const char *path)
     struct buf b;
     buf_init(&b, 64 << 20);
     char chunk[65536];
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) buf_add(&b, chunk, n);
-    (void)fclose(f);
+    for (int n; (n = gzread(f, chunk, sizeof chunk)) > 0;) buf_add(&b, chunk, (size_t)n);
+    (void)gzclose(f);
     return b;
 }
 
