@@ -198,7 +198,7 @@ static void finish_viewer(struct fold *f)
 static struct span url_host(struct span url, struct span *rest)
 {
     ptrdiff_t at = span_find_span(url, SPAN("://"));
-    if (at < 0 || span_find(span_upto(url, (size_t)at), ':') >= 0) return (struct span){NULL, 0}; /* not blob:https:// */
+    if (at < 0 || span_find(span_upto(url, (size_t)at), ':') >= 0) return (struct span){NULL, 0}; /* blob:https://x */
     struct span host = span_from(url, (size_t)at + 3);
     size_t end = 0;
     while (end < host.len && host.ptr[end] != '/' && host.ptr[end] != '?' && host.ptr[end] != '#') end++;
