@@ -61,10 +61,12 @@ unit build-tsan "threaded parts under the thread sanitizer" -R '^(base|http|jour
 flow "the engine" tests/engine/*.test.mjs
 flow "one real view, end to end" tests/flow/first-view.test.mjs
 flow "simulated truth" tests/flow/truth.test.mjs tests/flow/every-field.test.mjs
+export FIRSTFRAME_SEEN=$results/seen; mkdir "$FIRSTFRAME_SEEN"
 for dir in golden http store api access players web crash; do
   files=$(ls tests/$dir/*.test.mjs 2>/dev/null || true)
   [ -n "$files" ] && flow "$dir" $files
 done
+step "every route is documented and was tested" "$node" tests/lib/coverage.mjs "$FIRSTFRAME_SEEN"
 if [ "$long" = long ]; then
   timeout_ms=14400000
   FIRSTFRAME_FIELD_VIEWS=200000 flow "every field of 200,000 simulated views" tests/flow/every-field.test.mjs

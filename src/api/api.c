@@ -222,6 +222,7 @@ static struct api_job *job_new(struct api *a, struct http_request *r)
                                      .accounts = a->options.accounts,
                                      .store = a->options.store,
                                      .collector = a->options.collector,
+                                     .watching = a->options.watching,
                                      .public_url = a->public_url,
                                      .data_dir = a->data_dir,
                                      .request = r,

@@ -16,6 +16,7 @@
 
 struct api;
 struct collector;
+struct watching;
 struct pipeline;
 struct store;
 
@@ -23,6 +24,7 @@ struct api_options {
     struct accounts *accounts;
     struct store *store;
     struct collector *collector;
+    struct watching *watching;        /* who watches now; NULL: nobody is counted */
     unsigned query_threads;           /* 1..64 */
     const char *public_url;           /* without a slash at its end; copied */
     const char *data_dir;             /* copied */
@@ -49,6 +51,7 @@ struct api_call {
     struct accounts *accounts;
     struct store *store;
     struct collector *collector;
+    struct watching *watching;
     const char *public_url, *data_dir;
     struct http_request *request;
     struct arena *arena;

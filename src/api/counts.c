@@ -7,21 +7,23 @@
 #include "accounts/notes.h"
 #include "api/jwt.h"
 #include "base/clock.h"
-#include "query/counts.h"
+#include "live/watching.h"
 
-enum { LIVE_MS = 60000, CLOCK_SLACK_S = 60 };
+enum { CLOCK_SLACK_S = 60 };
 
-/* The dimension an audience means, or NULL. */
-static const struct dimension *counted_dimension(struct span audience)
+static bool audience_find(struct span audience, enum watching_by *out)
 {
-    static const char *const audiences[] = {"video_id", "asset_id", "playback_id", "live_stream_id"};
+    static const char *const audiences[WATCHING_BYS] = {"video_id", "asset_id", "playback_id", "live_stream_id"};
     for (size_t i = 0; i < COUNT(audiences); i++)
-        if (span_is(audience, audiences[i])) return dimension_find(audience);
-    return NULL;
+        if (span_is(audience, audiences[i])) {
+            *out = (enum watching_by)i;
+            return true;
+        }
+    return false;
 }
 
 /* The token's key, checked, and with it the environment. */
-static bool token_check(struct api_call *c, struct jwt *t, const struct dimension **of)
+static bool token_check(struct api_call *c, struct jwt *t, enum watching_by *by)
 {
     const char *why = "The token is missing.";
     struct span token = api_param(c, "token");
@@ -35,12 +37,12 @@ static bool token_check(struct api_call *c, struct jwt *t, const struct dimensio
     }
     int64_t now_s = c->now_ms / 1000;
     if (ok) {
-        *of = counted_dimension(t->audience);
+        bool known = audience_find(t->audience, by);
         why = NULL;
         if (t->expires_s == 0) why = "The token has no expiry.";
         else if (t->expires_s <= now_s) why = "The token has expired.";
         else if (t->not_before_s > now_s + CLOCK_SLACK_S) why = "The token is not valid yet.";
-        else if (*of == NULL) why = "The token's aud has to be video_id, asset_id, playback_id or live_stream_id.";
+        else if (!known) why = "The token's aud has to be video_id, asset_id, playback_id or live_stream_id.";
         else if (t->subject.len == 0) why = "The token has no sub.";
     }
     if (why) api_fail(c, 403, "%s", why);
@@ -50,24 +52,19 @@ static bool token_check(struct api_call *c, struct jwt *t, const struct dimensio
 void api_counts(struct api_call *c)
 {
     struct jwt t;
-    const struct dimension *of = NULL;
-    int64_t views, viewers;
+    enum watching_by by = WATCHING_VIDEO_ID;
     char when[32];
     api_header(c, "Access-Control-Allow-Origin", "*");
-    bool ok = token_check(c, &t, &of);
-    if (ok) {
-        struct query q = ask_query(c);
-        enum err e = query_counts(&q, c->environment_id, of, t.subject, c->now_ms - LIVE_MS, &views, &viewers);
-        if (e != ERR_NONE) api_fail_store(c, e, q.error.text);
-        ok = e == ERR_NONE;
-    }
+    bool ok = token_check(c, &t, &by);
+    struct watching_count now = {0, 0};
+    if (ok && c->watching) now = watching_count(c->watching, c->environment_id, by, t.subject, c->now_ms);
     c->environment_id[0] = 0; /* no environment's CORS list on top of the header above */
     if (!ok) return;
     iso_seconds(when, c->now_ms);
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_array(&c->json), jw_object(&c->json);
-    jw_key(&c->json, "views"), jw_int(&c->json, views);
-    jw_key(&c->json, "viewers"), jw_int(&c->json, viewers);
+    jw_key(&c->json, "views"), jw_int(&c->json, now.views);
+    jw_key(&c->json, "viewers"), jw_int(&c->json, now.viewers);
     jw_key(&c->json, "updated_at"), jw_text(&c->json, when);
     jw_object_end(&c->json), jw_array_end(&c->json);
     jw_object_end(&c->json);

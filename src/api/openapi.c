@@ -192,7 +192,7 @@ static void write_content(struct jw *w, const char *type, const char *schema)
     jw_object_end(w);
 }
 
-static void write_responses(struct jw *w, const struct operation *o)
+static void write_responses(struct jw *w, const struct route *route, const struct operation *o)
 {
     char status[12];
     (void)snprintf(status, sizeof status, "%d", o->status);
@@ -203,6 +203,11 @@ static void write_responses(struct jw *w, const struct operation *o)
     else if (strcmp(o->reply, "Page") == 0) write_content(w, "text/html", NULL);
     else if (o->reply[0]) write_content(w, "application/json", o->reply);
     jw_object_end(w);
+    if (route->method == HTTP_M_GET && o->status == 200) {
+        jw_key(w, "304"), jw_object(w);
+        jw_key(w, "description"), jw_text(w, "The answer is the one whose ETag If-None-Match named; no body");
+        jw_object_end(w);
+    }
     jw_key(w, "default"), jw_object(w);
     jw_key(w, "description"), jw_text(w, "A refusal");
     write_content(w, "application/json", "Error");
@@ -268,7 +273,7 @@ static bool write_operation(struct jw *w, size_t at)
         if (body.len) jw_key(w, "example"), jw_raw(w, body);
         jw_object_end(w), jw_object_end(w), jw_object_end(w);
     }
-    write_responses(w, o);
+    write_responses(w, route, o);
     jw_object_end(w);
     return ok && (o->body[0] == 0 || schema_find(span_of(o->body)));
 }

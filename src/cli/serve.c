@@ -8,6 +8,7 @@
 #include "api/assets.h"
 #include "api/health.h"
 #include "base/log.h"
+#include "live/watching.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { WATCHED_VIEWS_MAX = 1000000 };
 enum { WHY_BYTES = 512, DRAIN_MS = 10000, STOP_MS = 60000, STORE_WAIT_MS = 60000, WATCH_MS = 5000, LOOK_MS = 200 };
 
 struct app {
@@ -28,6 +30,7 @@ struct app {
     struct store_writer *writer;
     struct enrich *enrich;
     struct collector *collector;
+    struct watching *watching;
     struct pipeline *pipeline;
     struct api *api;
     struct assets *assets;
@@ -145,6 +148,11 @@ static struct view_error_rule categorise(void *ctx, const char *environment_id, 
         .business_known = rule.business != ERROR_BUSINESS_AS_SENT,
         .business = rule.business == ERROR_BUSINESS_YES,
     };
+}
+
+static void observe(void *ctx, const struct beacon *beacon)
+{
+    watching_beacon(((struct app *)ctx)->watching, beacon);
 }
 
 static void replay_progress(void *ctx, uint64_t done, uint64_t total)
@@ -268,6 +276,7 @@ static bool start_collector(struct app *app)
                    .keys = (uint32_t)options_number(o, "beacon-keys-max")},
     };
     app->collector = collector_new(&options);
+    app->watching = watching_new(WATCHED_VIEWS_MAX);
     return true;
 }
 
@@ -291,6 +300,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
         (struct pipeline_sink){.ctx = app, .row = sink_row, .barrier = sink_barrier, .wait_stored = sink_wait_stored};
     options.posts = pipeline_posts_of(app->collector);
     options.progress = replay_progress;
+    options.observe = observe;
     options.hooks_ctx = app;
     app->pipeline = pipeline_start(&options, why);
     if (app->pipeline == NULL) {
@@ -341,6 +351,7 @@ static bool start_http(struct app *app)
     struct api_options api = {.accounts = app->accounts,
                               .store = app->store,
                               .collector = app->collector,
+                              .watching = app->watching,
                               .query_threads = (unsigned)options_number(o, "query-threads"),
                               .public_url = app->public_url,
                               .rate_limit = (unsigned)options_number(o, "rate-limit"),
@@ -416,6 +427,7 @@ static void app_stop(struct app *app)
         LOG_WRN("rows_left_for_replay", "hint=\"they are in the journal\"");
     if (app->store) store_stop(app->store);
     collector_free(app->collector);
+    watching_free(app->watching);
     enrich_free(app->enrich);
     assets_free(app->assets);
     accounts_close(app->accounts);

@@ -8,6 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { watch } from '../lib/schema.mjs';
 import { EMAIL, PASSWORD, PROGRAM, Server, firstframe, until } from '../lib/server.mjs';
 import { call, signIn, totp } from './access.mjs';
 
@@ -282,6 +283,7 @@ test('a fresh server is set up with the code that it printed', async () => {
     child.stdout.on('data', chunk => { out += chunk; });
     child.stderr.on('data', chunk => { log += chunk; });
     const [, url, code] = await until('the code', () => /listening on (\S+)[^]*enter the code (\S+),/.exec(out));
+    await watch(url);
     const fresh = { url }, body = { code, email: EMAIL, password: PASSWORD, name: 'Owner' };
     assert.ok(!log.includes(code));
     assert.deepEqual((await call(fresh, 'GET', '/api/setup')).body.data, { needed: true });

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
+import { watch } from '../lib/schema.mjs';
 import { PROGRAM, Server, until } from '../lib/server.mjs';
 
 class Storeless extends Server {
@@ -21,6 +22,7 @@ class Storeless extends Server {
     this.exited = new Promise(resolve => this.child.once('exit', (code, signal) => { this.stopped = true; resolve({ code, signal }); }));
     this.url = `http://127.0.0.1:${this.port}`;
     await until('the server to answer', async () => (await fetch(this.url + '/healthz')).ok);
+    await watch(this.url);
     return this;
   }
 }

@@ -8,26 +8,19 @@ import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import Mux from '@mux/mux-node';
 import { until } from '../lib/server.mjs';
-import { Document, checkedFetch } from '../lib/schema.mjs';
 import { METRICS, answer, byField, close, dimensionOf } from './calculate.mjs';
 import { Simulated } from './simulated.mjs';
 
 const Mux12 = createRequire(import.meta.url)('mux-node-12').default;
-let server, views, window, document;
-const plainFetch = globalThis.fetch;
+let server, views, window;
 
 before(async () => {
   server = await new Simulated({ views: 300, seed: 23 }).start();
   const details = await server.details();
   views = server.truth.map(view => ({ ...view, detail: details.get(view.view_id) }));
   window = [String(server.from), String(server.to - 1)];
-  document = await Document.of(server.url);
-  globalThis.fetch = checkedFetch(document, server.url); // every answer is held against /openapi.json
 });
-after(async () => {
-  globalThis.fetch = plainFetch;
-  await server?.stop();
-});
+after(() => server?.stop());
 
 // Remembers which methods were called.
 function recorded(resource, name, called) {
@@ -183,7 +176,7 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
         const { data: days } = await data.exports.listVideoViews();
         return days.find(day => day.export_date <= yesterday)?.files[0] && days.find(day => day.export_date <= yesterday);
       }, { seconds: 120, every: 1000 });
-      const response = await plainFetch(file.files[0].path); // no credential
+      const response = await fetch(file.files[0].path); // no credential
       const text = zlib.gunzipSync(Buffer.from(await response.arrayBuffer())).toString();
       const rows = parseCsv(text), header = rows.shift();
       assert.deepEqual(header, [...header].sort());
@@ -313,8 +306,17 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
       assert.equal((await fetch(`${server.url}/counts?token=${jwt({})}`)).status, 403);
     });
 
-    test('every answer was as /openapi.json says', () => {
-      assert.deepEqual([...new Set(document.faults)], []);
+    test('monitoring and incidents are not there yet: 404', async () => {
+      const tried = [];
+      for (const name of ['monitoring', 'realTime', 'incidents']) {
+        if (!mux.data[name]) continue;
+        for (const resource of [mux.data[name], ...Object.values(mux.data[name]).filter(one => one && typeof one === 'object' && '_client' in one)])
+          for (const method of methodsOf(resource, name)) {
+            await assert.rejects(async () => resource[method.split('.')[1]]('abcd1234', {}), error => error.status === 404, method);
+            tried.push(method);
+          }
+      }
+      assert.ok(tried.length >= 8, String(tried));
     });
 
     test('every method was called', () => {
@@ -327,6 +329,9 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
       };
       walk(mux.data, 'data');
       walk(mux.system, 'system');
+      for (const name of ['data.metrics.getOverallValues', 'data.metrics.listBreakdownValues', 'data.videoViews.retrieve', 'data.monitoring.metrics.getTimeseries', 'data.annotations.update',
+        'system.signingKeys.create', 'system.utilities.whoami', ...(newest ? ['data.engagement.playbackIds.hotspots', 'data.subviewMetrics.getBreakdownTimeseries', 'system.usageExports.list'] : ['data.filters.listValues'])])
+        assert.ok(expected.includes(name), `the walk finds ${name}`);
       const missing = expected.filter(name => !called.has(name) && !skipped.test(name));
       assert.deepEqual(missing, []);
       assert.ok(called.size > 15);

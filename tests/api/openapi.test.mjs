@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { totp } from '../access/access.mjs';
 import { Document } from '../lib/schema.mjs';
 import { EMAIL, PASSWORD, until } from '../lib/server.mjs';
 import { Simulated } from './simulated.mjs';
@@ -79,6 +80,31 @@ test('the example of every operation is answered as described', async t => {
   t.diagnostic(`${tried.length} of ${document.operations.length} operations`);
   const data = document.operations.filter(one => /^\/(data|counts|video|openapi|docs)/.test(one.path)).map(one => `${one.method} ${one.path}`);
   assert.deepEqual(data.filter(name => !tried.includes(name) && !name.includes('/video/v1/signing-keys/')), []);
+});
+
+test('people, their accounts and keys: every answer as described', async () => {
+  const person = { 'beta-auth-token': known.session };
+  const ask = (method, path, body, status = 200, headers = person) => server.send(method, path, body, headers).then(async response => {
+    const text = await response.text();
+    assert.equal(response.status, status, `${method} ${path}: ${text}`);
+    return text ? JSON.parse(text).data : undefined; // held against the schema by schema.mjs
+  });
+  await ask('PATCH', '/api/account', { name: 'Ada' }, 204);
+  assert.equal((await ask('PATCH', '/system/v1/organization', { name: 'Northside' })).name, 'Northside');
+  const made = await ask('POST', '/system/v1/people', { email: 'grace@example.com', password: 'long enough', role: 'viewer', name: 'Grace' }, 201);
+  assert.equal((await ask('GET', `/system/v1/people/${made.id}`)).email, 'grace@example.com');
+  assert.equal((await ask('PATCH', `/system/v1/people/${made.id}`, { role: 'editor' })).role, 'editor');
+  await ask('DELETE', `/system/v1/people/${made.id}/sessions`, undefined, 204);
+  const second = await ask('POST', '/api/sessions', { session: { email: EMAIL, password: PASSWORD } }, 201, {});
+  assert.ok(second.token);
+  const other = (await ask('GET', '/api/sessions')).find(one => !one.current);
+  await ask('DELETE', `/api/sessions/${other.id}`, undefined, 204);
+  const fresh = await ask('POST', '/api/totp', {}, 201);
+  await ask('POST', '/api/totp/enable', { password: PASSWORD, secret: fresh.secret, code: totp(fresh.secret, Date.now()) }, 204);
+  await ask('DELETE', '/api/totp', undefined, 204);
+  const key = await ask('POST', '/video/v1/signing-keys', undefined, 201);
+  assert.equal((await ask('GET', `/video/v1/signing-keys/${key.id}`)).id, key.id);
+  await ask('DELETE', `/video/v1/signing-keys/${key.id}`, undefined, 204);
 });
 
 test('the page shows every operation, with no script, no inline style and nothing from elsewhere', async () => {

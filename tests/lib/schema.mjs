@@ -2,12 +2,14 @@
 // Checks answers against the server's own /openapi.json, and keeps count of the operations that were seen. Only what the
 // document uses of JSON Schema. Keys that the document does not name are a fault: it has to say everything.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after } from 'node:test';
 
 export class Document {
   constructor(json) {
     this.json = json;
     this.seen = new Set();
-    this.faults = [];
     this.operations = [];
     for (const [path, methods] of Object.entries(json.paths))
       for (const [method, operation] of Object.entries(methods))
@@ -69,22 +71,52 @@ export class Document {
   }
 }
 
-// fetch that checks every JSON answer below base; what is wrong is put into document.faults, since a client takes an
-// exception of fetch for a lost connection.
-export function checkedFetch(document, base) {
+// -- every answer that a test gets --
+
+const watched = new Map(); // base address -> its document
+const faults = new Set();
+
+function look(url, method, status, text) {
+  const document = watched.get(url.origin);
+  if (!document || !document.find(method, url.pathname)) return;
+  let body;
+  try { body = JSON.parse(text); } catch { body = undefined; }
+  try {
+    document.check(method, url.pathname + url.search, status, body);
+  } catch (fault) {
+    faults.add(fault.message);
+  }
+}
+
+function watchFetch() {
   const plainFetch = globalThis.fetch;
-  return async (input, init) => {
+  globalThis.fetch = async (input, init) => {
     const response = await plainFetch(input, init);
-    const url = new URL(input instanceof Request ? input.url : input), method = init?.method ?? 'GET';
-    if (!url.href.startsWith(base)) return response;
-    const text = await response.clone().text();
-    let body;
-    try { body = JSON.parse(text); } catch { body = undefined; }
-    try {
-      if (document.find(method, url.pathname)) document.check(method, url.pathname + url.search, response.status, body);
-    } catch (fault) {
-      document.faults.push(fault.message);
-    }
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (watched.has(url.origin)) look(url, init?.method ?? 'GET', response.status, await response.clone().text().catch(() => ''));
     return response;
   };
+}
+
+// From here on every answer of the server to this process is held against its /openapi.json; what does not fit fails the
+// test file at its end. FIRSTFRAME_SEEN: a folder for what was seen, by process, for coverage.mjs.
+export async function watch(url) {
+  if (watched.size === 0) {
+    watchFetch();
+    after(() => assert.deepEqual([...faults], [], 'answers that are not as /openapi.json says'));
+    process.on('exit', () => {
+      if (!process.env.FIRSTFRAME_SEEN) return;
+      const all = [...watched.values()], operations = all.at(-1).operations.map(one => one.operation.operationId);
+      fs.writeFileSync(path.join(process.env.FIRSTFRAME_SEEN, `${process.pid}.json`), JSON.stringify({ operations, seen: all.flatMap(one => [...one.seen]) }));
+    });
+  }
+  watched.set(new URL(url).origin, await Document.of(url));
+}
+
+// The same for what a browser's pages ask.
+export function watchBrowser(context) {
+  context.on('response', async response => {
+    const url = new URL(response.url());
+    if (watched.has(url.origin)) look(url, response.request().method(), response.status(), await response.text().catch(() => null) ?? '');
+  });
 }

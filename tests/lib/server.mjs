@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { watch } from './schema.mjs';
 
 export const ROOT = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../..');
 export const BUILD = process.env.FIRSTFRAME_BUILD ?? path.join(ROOT, 'build');
@@ -57,6 +58,7 @@ export class Server {
     });
     this.url = /listening on (\S+)/.exec(out)[1];
     this.port = Number(new URL(this.url).port);
+    if (process.env.NODE_TEST_CONTEXT) await watch(this.url);
     await until('the store', async () => (await fetch(this.url + '/readyz')).ok && (await this.get('/data/v1/metrics/views/overall')).ok);
     return this;
   }
