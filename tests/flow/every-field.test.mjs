@@ -108,7 +108,7 @@ for (const [run, name, init, simulate] of [
   test(`${VIEWS} views, ${name}`, { timeout: 7_200_000 }, () => withServer({ init, serve: silence }, async server => {
     const file = path.join(server.data, 'truth.jsonl');
     execFileSync(PROGRAM, ['simulate', '--url', server.url, '--env-key', server.env_key, '--views', String(VIEWS), '--seed', '3', '--truth', file,
-      ...simulate], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 6_600_000 });
+      '--connections', VIEWS > 5000 ? '64' : '8', ...simulate], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 6_600_000 });
     const truth = fs.readFileSync(file, 'utf8').trim().split('\n').map(line => JSON.parse(line));
     const now = Math.floor(Date.now() / 1000), window = `timeframe[]=${now - 5 * 86400}&timeframe[]=${now + 86400}`;
     // view_dropped has a value only for final views.

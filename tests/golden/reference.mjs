@@ -158,12 +158,15 @@ const first = (all, name) => all.map(step => step.event[name]).find(value => val
 const ever = (all, test) => all.some(test);
 const full = value => value !== undefined && value !== null && value !== 0 && value !== '';
 
-function times(all) { // [9, 10]
-  const start = first(all, 'view_start') ?? all.find(step => step.name === 'viewstart')?.time ??
-    all.find(step => ['play', 'adbreakstart'].includes(step.name))?.time ?? all.find(isFatal)?.time;
-  const last = all.at(-1), others = all.filter(step => step !== last).map(step => step.time);
-  const late = last.name === 'viewend' && others.length > 0 && last.time - Math.max(...others) > 3_600_000;
-  return { start, end: Math.max(...(late ? others : all.map(step => step.time))), late };
+function times(all, right) { // [9, 10]; in the client's clock, and with the clock put right
+  const begin = all.find(step => full(step.event.view_start)), from = begin ?? all.find(step => step.name === 'viewstart') ??
+    all.find(step => ['play', 'adbreakstart'].includes(step.name)) ?? all.find(isFatal);
+  const start = begin ? begin.event.view_start : from.time;
+  const latest = steps => steps.reduce((a, b) => b.time > a.time ? b : a);
+  const last = all.at(-1), others = all.filter(step => step !== last);
+  const late = last.name === 'viewend' && others.length > 0 && last.time - latest(others).time > 3_600_000;
+  const end = latest(late ? others : all);
+  return { start, late, startAt: right(start, from), endAt: right(end.time, end) };
 }
 
 function playing(all) { // [21, 24]
@@ -249,10 +252,10 @@ function contentStartup(all, start, startup) { // [30]
   return Math.max(0, all[at].time - start - (finish.time - begin.time));
 }
 
-function liveLatency(all) { // [27]; live as the source says, else as the metadata says
+function liveLatency(all, right) { // [27]; live as the source says, else as the metadata says
   const live = ({ video_source_is_live, video_stream_type }) => video_source_is_live ?? video_stream_type === 'live';
   const found = all.filter(({ event, after }) => event.player_program_time !== undefined && live(after) && after.player_is_paused !== true)
-    .map(({ time, event }) => time - event.player_program_time).filter(ms => ms >= 0 && ms <= 300_000);
+    .map(step => right(step.time, step) - step.event.player_program_time).filter(ms => ms >= 0 && ms <= 300_000);
   return found.length ? floorHalfUp(found.reduce((a, b) => a + b, 0) / found.length) : null;
 }
 
@@ -336,8 +339,10 @@ const hostOf = url => { try { return /^[\w+.-]+:\/\//.test(url) && new URL(url).
 const percent = (a, b) => b > 0 ? decimal(a / b) : null;
 
 // ---- the detail of one view, as GET /data/v1/video-views/{id} shows it; null when the events make no view [7]
-export function detail(copies, header) {
-  const all = steps(copies);
+// clock, for a view that is no backfill: { offset: ms, receipt: sequence => ms } of what delivered it [11].
+export function detail(copies, header, clock = null) {
+  const all = steps(copies), offset = clock && Math.abs(clock.offset) > 30_000 ? clock.offset : 0;
+  const right = (ms, step) => clock ? Math.min(Math.floor(ms + offset + 0.5), clock.receipt(step.sequence)) : ms;
   if (!all.some(starts)) return null;
   const state = all.at(-1).after;
   const last = name => state[name] ?? null;
@@ -346,7 +351,7 @@ export function detail(copies, header) {
   const either = (...names) => names.map(last).find(value => value !== null) ?? null;
   const codec = (pick, ...names) => names.map(pick).find(value => value !== null) ?? null;
   const eitherEvent = (pick, names) => codec(pick, ...names);
-  const { start, end, late } = times(all);
+  const { start, late, startAt, endAt } = times(all, right);
   const startup = last('view_time_to_first_frame'), watch = last('view_watch_time');
   const play = playing(all), request = requests(all), rendition = renditions(all), ad = ads(all), trace = cdnTrace(all);
   const watched = startup !== null || ever(all, step => ['playing', 'adplaying'].includes(step.name)) || play.sum > 0; // [46]
@@ -359,7 +364,7 @@ export function detail(copies, header) {
   };
   const rebuffers = watched ? last('view_rebuffer_count') ?? 0 : null, stalled = watched ? last('view_rebuffer_duration') ?? 0 : null; // [39]
   const prerollPlayed = ever(all, ({ event }) => event.view_preroll_played === true);
-  const score = scores({ failed, watched, wait: watch ?? end - start, startup, rebuffers, stalled, watch, um: last('view_max_upscale_percentage'),
+  const score = scores({ failed, watched, wait: watch ?? endAt - startAt, startup, rebuffers, stalled, watch, um: last('view_max_upscale_percentage'),
     up: last('view_total_upscaling'), played: last('view_total_content_playback_time') });
   const shows = rendition.seen && watched;
   const computed = play.known ? play.sum : watched ? Math.max(0, (watch ?? 0) - (startup ?? 0) - stalled - (last('view_seek_duration') ?? 0)) : 0;
@@ -376,7 +381,7 @@ export function detail(copies, header) {
   const out = {
     view_id: last('view_id'), session_id: first(all, 'session_id') ?? '', view_session_id: last('view_session_id'),
     player_instance_id: first(all, 'player_instance_id'), mux_viewer_id: first(all, 'mux_viewer_id') ?? '', viewer_user_id: last('viewer_user_id'),
-    sub_property_id: last('sub_property_id'), view_start: seconds(start), view_end: seconds(end), short_time: seconds(start),
+    sub_property_id: last('sub_property_id'), view_start: seconds(startAt), view_end: seconds(endAt), short_time: seconds(startAt),
     mux_api_version: last('mux_api_version') ?? '', mux_embed: last('mux_embed'), mux_embed_version: last('mux_embed_version'),
     mux_sample_rate: last('mux_sample_rate'), watched, view_dropped: all.at(-1).name !== 'viewend', // [14]
 
@@ -390,7 +395,7 @@ export function detail(copies, header) {
     view_total_upscaling: decimal(last('view_total_upscaling')), view_total_downscaling: decimal(last('view_total_downscaling')),
     view_max_upscale_percentage: decimal(last('view_max_upscale_percentage')), view_max_downscale_percentage: decimal(last('view_max_downscale_percentage')),
     view_seek_count: last('view_seek_count'), view_seek_duration: last('view_seek_duration') ?? (last('view_seek_count') >= 1 ? 0 : null),
-    weighted_average_bitrate: play.bitrate, live_stream_latency: liveLatency(all), view_dropped_frame_count: last('view_dropped_frame_count'),
+    weighted_average_bitrate: play.bitrate, live_stream_latency: liveLatency(all, right), view_dropped_frame_count: last('view_dropped_frame_count'),
     rendition_change_count: shows ? rendition.up + rendition.down : null, rendition_upshift_count: shows ? rendition.up : null,
     rendition_downshift_count: shows ? rendition.down : null, view_average_request_latency: request.latency,
     view_average_request_throughput: request.throughput, view_max_request_latency: request.longest,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The rebuilt state of every recorded event against the SDK's own full record at that event (tests/captures/states.jsonl,
+ * The rebuilt state of every recorded event against the SDK's own full record at that event (tests/captures/all.state.jsonl,
  * from its debug log). What the record knows and the server keeps must be there with the same value, and nothing else.
  *
  * Known differences, each allowed here by its rule alone:
@@ -221,7 +221,7 @@ static void take_state(const struct json_doc *doc)
 static void test_states(void **state)
 {
     (void)state;
-    struct buf file = file_read("tests/captures/states.jsonl");
+    struct buf file = file_read("tests/captures/all.state.jsonl");
     struct json_parser *json = json_parser_new();
     struct span rest = buf_span(&file), line;
     struct json_doc doc;
