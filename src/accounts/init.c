@@ -35,9 +35,7 @@ static enum accounts_error init_insert(struct accounts *a, const struct actor *w
     struct span organization = span_of(out->organization_id), name = or_default(in->organization, "My organization");
     (void)sql_run(a, "INSERT INTO organization (id, name, created_ms) VALUES (?, ?, ?)",
                   ARGS(arg_text(organization), arg_text(name), arg_int(store_now_ms(a))));
-    /* The part before the @ is a name until the person gives a better one. */
-    struct span local = span_upto(span_upto(in->email, (size_t)span_find(in->email, '@')), ACCOUNTS_NAME_MAX);
-    struct span person = in->person_name.len > 0 ? in->person_name : span_cut_utf8(local, ACCOUNTS_NAME_MAX);
+    struct span person = person_name_or_local(in->email, in->person_name);
     out->person_id = person_insert(a, in->email, person, hash);
     role_give(a, organization, (struct span){NULL, 0}, out->person_id, ROLE_OWNER);
     audit_write(a, who, AUDIT_ACCOUNT_INIT, (struct audit_place){.organization_id = organization}, in->email,

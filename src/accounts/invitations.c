@@ -202,6 +202,7 @@ enum accounts_error accounts_invitation_accept(struct accounts *a, struct span a
     bool exists;
     enum accounts_error e = accounts_invitation_look(a, token, &i, &exists);
     if (e != ACCOUNTS_OK) return e;
+    name = person_name_or_local(span_of(i.email), name);
     if (!exists && !field_name(name)) return ACCOUNTS_BAD_NAME;
     if (!field_password(password)) return exists ? ACCOUNTS_UNAUTHORIZED : ACCOUNTS_BAD_PASSWORD;
     e = invitation_prove(a, &i, address, password, &p);

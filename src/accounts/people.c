@@ -53,6 +53,13 @@ enum accounts_error accounts_person_get(struct accounts *a, int64_t person_id, s
     return person_find(a, arg_text_or_null((struct span){NULL, 0}), arg_int(person_id), out);
 }
 
+struct span person_name_or_local(struct span email, struct span name)
+{
+    ptrdiff_t at = span_find(email, '@');
+    if (name.len > 0 || at <= 0) return name;
+    return span_cut_utf8(span_upto(email, (size_t)at), ACCOUNTS_NAME_MAX);
+}
+
 int64_t person_insert(struct accounts *a, struct span email, struct span name, const char *password)
 {
     int64_t rows = sql_run(a, "INSERT INTO person (email, name, password, created_ms) VALUES (?, ?, ?, ?)",
@@ -98,7 +105,8 @@ enum accounts_error accounts_person_add(struct accounts *a, const struct actor *
 {
     char hash[PASSWORD_HASH_MAX];
     if (!field_email(in->email)) return ACCOUNTS_BAD_EMAIL;
-    if (!field_name(in->name)) return ACCOUNTS_BAD_NAME;
+    struct span name = person_name_or_local(in->email, in->name);
+    if (!field_name(name)) return ACCOUNTS_BAD_NAME;
     if (!field_password(in->password)) return ACCOUNTS_BAD_PASSWORD;
     if (in->role > ROLE_OWNER) return ACCOUNTS_BAD_ROLE;
     /* Once before the slow part, and again in the transaction. */
@@ -111,7 +119,7 @@ enum accounts_error accounts_person_add(struct accounts *a, const struct actor *
     if (e != ACCOUNTS_OK) return e;
     e = person_may_add(a, who, organization_id, in);
     if (e == ACCOUNTS_OK) {
-        *person_id = person_insert(a, in->email, in->name, hash);
+        *person_id = person_insert(a, in->email, name, hash);
         role_give(a, organization_id, (struct span){NULL, 0}, *person_id, in->role);
         audit_write(a, who, AUDIT_PERSON_ADD, (struct audit_place){.organization_id = organization_id}, in->email,
                     DETAILS({"person_id", arg_int(*person_id)}, {"role", arg_cstr(role_name(in->role))}));

@@ -17,8 +17,9 @@ struct person {
     int64_t last_seen_ms; /* 0: never */
 };
 struct person_new {
-    struct span email, name, password;
-    enum role role; /* in the whole organization */
+    struct span email, password;
+    struct span name; /* empty: the part of the e-mail before the @ */
+    enum role role;   /* in the whole organization */
 };
 enum accounts_error accounts_people(struct accounts *a, struct span organization_id, struct person **out,
                                     size_t *count) MUST_USE;
@@ -144,7 +145,7 @@ enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct 
 /* What a link invites to, for the page that accepts it; or LINK_INVALID. exists: the e-mail has a password here. */
 enum accounts_error accounts_invitation_look(struct accounts *a, struct span token, struct invitation *out,
                                              bool *exists) MUST_USE;
-/* Makes the person, or adds the role to one that exists (who proves it with their password: UNAUTHORIZED, THROTTLED).
+/* Makes the person (named as in person_new), or adds the role to one that exists (who proves it with their password: UNAUTHORIZED, THROTTLED).
  * Hashes: pool thread only. */
 enum accounts_error accounts_invitation_accept(struct accounts *a, struct span address, struct span token,
                                                struct span name, struct span password, int64_t *person_id) MUST_USE;

@@ -165,6 +165,8 @@ void sessions_end(struct accounts *a, int64_t person_id, int64_t keep);
 /* The role goes to a person who is a member already, or becomes one. environment_id may be empty. */
 void role_give(struct accounts *a, struct span organization_id, struct span environment_id, int64_t person_id,
                enum role role);
+/* A person without a name is called by the part before the @. Borrows from either. */
+struct span person_name_or_local(struct span email, struct span name);
 /* A row in person without any membership; 0: failed. */
 int64_t person_insert(struct accounts *a, struct span email, struct span name, const char *password_hash);
 

@@ -121,10 +121,13 @@ void api_invitation_look(struct api_call *c)
     struct span token;
     struct invitation i;
     struct organization o;
+    struct environment there = {.name = ""};
     bool exists;
     if (!admin_body(c, &b) || !admin_text(c, &b, "token", true, &token)) return;
     enum accounts_error e = accounts_invitation_look(c->accounts, token, &i, &exists);
     if (e == ACCOUNTS_OK) e = accounts_organization_get(c->accounts, span_of(i.organization_id), &o);
+    if (e == ACCOUNTS_OK && i.environment_id[0])
+        e = accounts_environment_get(c->accounts, span_of(i.environment_id), &there);
     if (e != ACCOUNTS_OK) {
         api_fail_accounts(c, e);
         return;
@@ -134,6 +137,7 @@ void api_invitation_look(struct api_call *c)
     jw_key(&c->json, "email"), jw_text(&c->json, i.email);
     jw_key(&c->json, "role"), jw_text(&c->json, role_name(i.role));
     jw_key(&c->json, "organization_name"), jw_text(&c->json, o.name);
+    jw_key(&c->json, "environment_name"), jw_text(&c->json, there.name[0] ? there.name : NULL);
     jw_key(&c->json, "exists"), jw_bool(&c->json, exists); /* then the password that is asked for is the present one */
     admin_print_time(&c->json, "expires_at", i.expires_ms);
     jw_object_end(&c->json);

@@ -114,10 +114,18 @@ static void print_environments(struct api_call *c)
 
 void api_session_show(struct api_call *c)
 {
+    struct person p;
+    enum accounts_error e = accounts_person_get(c->accounts, c->principal.person_id, &p);
+    if (e != ACCOUNTS_OK) {
+        api_fail_accounts(c, e);
+        return;
+    }
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_object(&c->json);
-    jw_key(&c->json, "person_id"), jw_int(&c->json, c->principal.person_id);
-    jw_key(&c->json, "email"), jw_text(&c->json, c->principal.name);
+    jw_key(&c->json, "person_id"), jw_int(&c->json, p.id);
+    jw_key(&c->json, "email"), jw_text(&c->json, p.email);
+    jw_key(&c->json, "name"), jw_text(&c->json, p.name);
+    jw_key(&c->json, "totp"), jw_bool(&c->json, p.totp);
     jw_key(&c->json, "organization_id"), jw_text(&c->json, c->principal.organization_id);
     jw_key(&c->json, "organization_role"), jw_text(&c->json, role_name(c->principal.organization_role));
     jw_key(&c->json, "expires_at"), jw_int(&c->json, c->principal.expires_ms / 1000);

@@ -101,16 +101,51 @@ static void json_time(struct work *w, const char *key, int64_t ms)
     else jw_null(&w->w);
 }
 
+/* An environment by its id or its name. */
+static bool environment_named(struct work *w, struct span wanted, struct environment *out)
+{
+    enum accounts_error e = accounts_environment_get(w->accounts, wanted, out);
+    if (e == ACCOUNTS_NOT_FOUND) e = accounts_environment_by_name(w->accounts, (struct span){NULL, 0}, wanted, out);
+    if (e == ACCOUNTS_OK) return true;
+    if (e == ACCOUNTS_NOT_FOUND) cli_say("there is no such environment; \"firstframe environment list\" shows them");
+    else (void)cli_fail_accounts(e);
+    return false;
+}
+
 /* -- user -- */
+
+/* "editor in t0mmx0bw" for each environment where the role differs from that in the organization. */
+static void user_print_roles(struct work *w, int64_t person_id, const struct environment_role *roles, size_t n)
+{
+    if (w->json) jw_key(&w->w, "environment_roles"), jw_array(&w->w);
+    for (size_t i = 0; i < n; i++) {
+        if (roles[i].person_id != person_id) continue;
+        if (w->json) {
+            jw_object(&w->w);
+            jw_key(&w->w, "environment_id"), jw_text(&w->w, roles[i].environment_id);
+            jw_key(&w->w, "role"), jw_text(&w->w, role_name(roles[i].role));
+            jw_object_end(&w->w);
+        } else {
+            buf_addf(&w->out, "  %s in %s", role_name(roles[i].role), roles[i].environment_id);
+        }
+    }
+    if (w->json) jw_array_end(&w->w);
+}
 
 static int user_list(struct work *w)
 {
     char organization[ACCOUNTS_ID_MAX + 1];
     struct person *people;
-    size_t n;
+    struct environment_role *roles;
+    size_t n, role_count;
     if (!first_organization(w, organization)) return 1;
     enum accounts_error e = accounts_people(w->accounts, span_of(organization), &people, &n);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    e = accounts_environment_roles(w->accounts, span_of(organization), 0, &roles, &role_count);
+    if (e != ACCOUNTS_OK) {
+        free(people);
+        return cli_fail_accounts(e);
+    }
     if (w->json) jw_array(&w->w);
     else buf_addf(&w->out, "%-8s %-21s %s\n", "ROLE", "LAST SEEN", "E-MAIL");
     for (size_t i = 0; i < n; i++) {
@@ -118,17 +153,23 @@ static int user_list(struct work *w)
             jw_object(&w->w);
             jw_key(&w->w, "id"), jw_int(&w->w, people[i].id);
             jw_key(&w->w, "email"), jw_text(&w->w, people[i].email);
+            jw_key(&w->w, "name"), jw_text(&w->w, people[i].name);
             jw_key(&w->w, "role"), jw_text(&w->w, role_name(people[i].role));
+            user_print_roles(w, people[i].id, roles, role_count);
+            jw_key(&w->w, "totp"), jw_bool(&w->w, people[i].totp);
             json_time(w, "last_seen", people[i].last_seen_ms);
             jw_object_end(&w->w);
         } else {
             buf_addf(&w->out, "%-8s ", role_name(people[i].role));
             time_or_dash(w, people[i].last_seen_ms);
-            buf_addf(&w->out, " %s\n", people[i].email);
+            buf_addf(&w->out, " %s", people[i].email);
+            user_print_roles(w, people[i].id, roles, role_count);
+            buf_addf(&w->out, "%s\n", people[i].totp ? "  (one-time codes)" : "");
         }
     }
     if (w->json) jw_array_end(&w->w), buf_addc(&w->out, '\n');
     free(people);
+    free(roles);
     return 0;
 }
 
@@ -142,19 +183,24 @@ static bool role_option(struct work *w, enum role *role)
 static int user_add(struct work *w)
 {
     char organization[ACCOUNTS_ID_MAX + 1];
+    struct environment environment;
     enum role role;
+    struct span password = text_option(w, "password"), limited = text_option(w, "environment");
     if (!role_option(w, &role) || !first_organization(w, organization)) return 1;
-    struct span password = text_option(w, "password"), environment = text_option(w, "environment");
     if (password.len == 0) {
         cli_say("--password, --password-file or FIRSTFRAME_PASSWORD is needed");
         return 2;
     }
-    struct person_new in = {
-        .email = span_of(w->subject), .password = password, .role = environment.len ? ROLE_NONE : role};
+    if (limited.len && !environment_named(w, limited, &environment)) return 1;
+    if (limited.len && role == ROLE_OWNER) return cli_fail_accounts(ACCOUNTS_BAD_ROLE);
+    struct person_new in = {.email = span_of(w->subject),
+                            .name = text_option(w, "name"),
+                            .password = password,
+                            .role = limited.len ? ROLE_NONE : role};
     int64_t id;
     enum accounts_error e = accounts_person_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &id);
-    if (e == ACCOUNTS_OK && environment.len)
-        e = accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, id, role);
+    if (e == ACCOUNTS_OK && limited.len)
+        e = accounts_environment_role_set(w->accounts, ACTOR_CLI, span_of(environment.facts.environment_id), id, role);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     if (w->json) buf_addf(&w->out, "{\"id\":%lld}\n", (long long)id);
     else buf_addf(&w->out, "added %s as %s\n", w->subject, role_name(role));
@@ -193,15 +239,38 @@ static int user_password(struct work *w)
 static int user_role(struct work *w)
 {
     char organization[ACCOUNTS_ID_MAX + 1];
+    struct environment environment;
     struct person p;
     enum role role;
+    struct span limited = text_option(w, "environment");
     if (!role_option(w, &role) || !person_named(w, &p) || !first_organization(w, organization)) return 1;
-    struct span environment = text_option(w, "environment");
-    enum accounts_error e = environment.len
-                                ? accounts_environment_role_set(w->accounts, ACTOR_CLI, environment, p.id, role)
+    if (limited.len && !environment_named(w, limited, &environment)) return 1;
+    enum accounts_error e = limited.len
+                                ? accounts_environment_role_set(w->accounts, ACTOR_CLI,
+                                                                span_of(environment.facts.environment_id), p.id, role)
                                 : accounts_role_set(w->accounts, ACTOR_CLI, span_of(organization), p.id, role);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     buf_addf(&w->out, w->json ? "{}\n" : "%s has a new role\n", w->subject);
+    return 0;
+}
+
+static int user_totp(struct work *w)
+{
+    struct person p;
+    if (!person_named(w, &p)) return 1;
+    enum accounts_error e = p.totp ? accounts_totp_disable(w->accounts, ACTOR_CLI, p.id) : ACCOUNTS_OK;
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "%s signs in without one-time codes\n", w->subject);
+    return 0;
+}
+
+static int user_sign_out(struct work *w)
+{
+    struct person p;
+    if (!person_named(w, &p)) return 1;
+    enum accounts_error e = accounts_sessions_revoke(w->accounts, ACTOR_CLI, p.id, 0);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "all sessions of %s have ended\n", w->subject);
     return 0;
 }
 
@@ -218,14 +287,71 @@ static void user_print_link(struct work *w, const char *page, char token[ACCOUNT
 static int user_invite(struct work *w)
 {
     char organization[ACCOUNTS_ID_MAX + 1], token[ACCOUNTS_SECRET_MAX + 1];
+    struct environment environment = {.name = ""};
     struct invitation made;
     enum role role;
+    struct span limited = text_option(w, "environment");
     if (!role_option(w, &role) || !first_organization(w, organization)) return 1;
-    enum accounts_error e = accounts_invite(w->accounts, ACTOR_CLI, span_of(organization),
-                                            text_option(w, "environment"), span_of(w->subject), role, &made, token);
+    if (limited.len && !environment_named(w, limited, &environment)) return 1;
+    enum accounts_error e =
+        accounts_invite(w->accounts, ACTOR_CLI, span_of(organization), span_of(environment.facts.environment_id),
+                        span_of(w->subject), role, &made, token);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     user_print_link(w, "invitation", token);
     return 0;
+}
+
+static void invitation_row(struct work *w, const struct invitation *i)
+{
+    if (w->json) {
+        jw_object(&w->w);
+        jw_key(&w->w, "id"), jw_int(&w->w, i->id);
+        jw_key(&w->w, "email"), jw_text(&w->w, i->email);
+        jw_key(&w->w, "role"), jw_text(&w->w, role_name(i->role));
+        jw_key(&w->w, "environment_id"), jw_text(&w->w, i->environment_id[0] ? i->environment_id : NULL);
+        json_time(w, "expires", i->expires_ms);
+        jw_object_end(&w->w);
+        return;
+    }
+    buf_addf(&w->out, "%-8s ", role_name(i->role));
+    time_or_dash(w, i->expires_ms);
+    buf_addf(&w->out, " %s%s%s\n", i->email, i->environment_id[0] ? "  in " : "", i->environment_id);
+}
+
+/* Lists the open invitations, or takes back those to one address. */
+static int user_invitations_each(struct work *w, bool revoke)
+{
+    char organization[ACCOUNTS_ID_MAX + 1];
+    struct invitation *list;
+    size_t n, revoked = 0;
+    if (!first_organization(w, organization)) return 1;
+    enum accounts_error e = accounts_invitations(w->accounts, span_of(organization), &list, &n);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (!revoke && w->json) jw_array(&w->w);
+    else if (!revoke) buf_addf(&w->out, "%-8s %-21s %s\n", "ROLE", "VALID UNTIL", "E-MAIL");
+    for (size_t i = 0; i < n && e == ACCOUNTS_OK; i++) {
+        if (!revoke) invitation_row(w, &list[i]);
+        else if (span_eq_nocase(span_of(list[i].email), span_of(w->subject))) {
+            e = accounts_invitation_revoke(w->accounts, ACTOR_CLI, span_of(organization), list[i].id);
+            revoked++;
+        }
+    }
+    free(list);
+    if (!revoke && w->json) jw_array_end(&w->w), buf_addc(&w->out, '\n');
+    if (revoke && revoked == 0 && e == ACCOUNTS_OK) e = ACCOUNTS_NOT_FOUND;
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    if (revoke) buf_addf(&w->out, w->json ? "{}\n" : "%s is invited no more\n", w->subject);
+    return 0;
+}
+
+static int user_invitations(struct work *w)
+{
+    return user_invitations_each(w, false);
+}
+
+static int user_revoke(struct work *w)
+{
+    return user_invitations_each(w, true);
 }
 
 static int user_reset(struct work *w)
@@ -241,34 +367,30 @@ static int user_reset(struct work *w)
 
 int cli_user(int argc, char **argv)
 {
-    static const struct verb verbs[] = {{"add", true, user_add},       {"list", false, user_list},
-                                        {"remove", true, user_remove}, {"password", true, user_password},
-                                        {"role", true, user_role},     {"invite", true, user_invite},
-                                        {"reset", true, user_reset},   {NULL, false, NULL}};
+    static const struct verb verbs[] = {
+        {"add", true, user_add},           {"list", false, user_list},
+        {"remove", true, user_remove},     {"password", true, user_password},
+        {"role", true, user_role},         {"reset", true, user_reset},
+        {"invite", true, user_invite},     {"invitations", false, user_invitations},
+        {"revoke", true, user_revoke},     {"totp-off", true, user_totp},
+        {"sign-out", true, user_sign_out}, {NULL, false, NULL}};
     return run_verb(COMMAND_user, argc, argv, verbs);
 }
 
 /* -- token -- */
 
-/* --environment (an id), or the oldest. */
+/* --environment, or the oldest. */
 static bool environment_option(struct work *w, struct environment *out)
 {
     struct span wanted = text_option(w, "environment");
     struct environment *list;
     size_t n = 0;
+    if (wanted.len) return environment_named(w, wanted, out);
     enum accounts_error e = accounts_environments(w->accounts, (struct span){NULL, 0}, &list, &n);
-    if (e != ACCOUNTS_OK) {
-        (void)cli_fail_accounts(e);
-        return false;
-    }
-    bool found = false;
-    for (size_t i = 0; i < n && !found; i++) {
-        found = wanted.len == 0 || span_is(wanted, list[i].facts.environment_id);
-        if (found) *out = list[i];
-    }
-    free(list);
-    if (!found) cli_say("there is no such environment; \"firstframe environment list\" shows them");
-    return found;
+    if (e == ACCOUNTS_OK && n > 0) *out = list[0];
+    else (void)cli_fail_accounts(e == ACCOUNTS_OK ? ACCOUNTS_NOT_FOUND : e);
+    if (e == ACCOUNTS_OK) free(list);
+    return e == ACCOUNTS_OK && n > 0;
 }
 
 static void permissions_text(struct buf *out, permission_set set)
@@ -356,6 +478,18 @@ static int token_list(struct work *w)
     return 0;
 }
 
+static int token_rename(struct work *w)
+{
+    struct token t;
+    struct span name = text_option(w, "name");
+    enum accounts_error e = accounts_token_get(w->accounts, span_of(w->subject), &t);
+    if (e == ACCOUNTS_OK)
+        e = accounts_token_rename(w->accounts, ACTOR_CLI, span_of(t.environment_id), span_of(w->subject), name);
+    if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+    buf_addf(&w->out, w->json ? "{}\n" : "renamed %s\n", w->subject);
+    return 0;
+}
+
 static int token_remove(struct work *w)
 {
     struct token t;
@@ -369,8 +503,11 @@ static int token_remove(struct work *w)
 
 int cli_token(int argc, char **argv)
 {
-    static const struct verb verbs[] = {
-        {"add", false, token_add}, {"list", false, token_list}, {"remove", true, token_remove}, {NULL, false, NULL}};
+    static const struct verb verbs[] = {{"add", false, token_add},
+                                        {"list", false, token_list},
+                                        {"rename", true, token_rename},
+                                        {"remove", true, token_remove},
+                                        {NULL, false, NULL}};
     return run_verb(COMMAND_token, argc, argv, verbs);
 }
 
@@ -379,8 +516,11 @@ int cli_token(int argc, char **argv)
 static void environment_row(struct work *w, const struct environment *e)
 {
     if (!w->json) {
-        buf_addf(&w->out, "%-10s %-12s %-26s %s%s\n", e->facts.environment_id, environment_type_name(e->type),
-                 e->env_key, e->name, e->facts.allow_backfill ? "  (backfill)" : "");
+        buf_addf(&w->out, "%-10s %-12s %-26s %s%s%s", e->facts.environment_id, environment_type_name(e->type),
+                 e->env_key, e->name, e->facts.allow_backfill ? "  (backfill)" : "",
+                 e->facts.disabled ? "  (disabled)" : "");
+        if (e->facts.retention_days) buf_addf(&w->out, "  (kept %u days)", e->facts.retention_days);
+        buf_addc(&w->out, '\n');
         return;
     }
     jw_object(&w->w);
@@ -397,6 +537,7 @@ static void environment_row(struct work *w, const struct environment *e)
     jw_key(&w->w, "disabled"), jw_bool(&w->w, e->facts.disabled);
     jw_key(&w->w, "views_per_minute_max"), jw_int(&w->w, e->facts.views_per_minute_max);
     jw_key(&w->w, "events_per_second_max"), jw_int(&w->w, e->facts.events_per_second_max);
+    jw_key(&w->w, "cors_origins"), jw_text(&w->w, e->cors_origins);
     jw_object_end(&w->w);
 }
 
@@ -420,6 +561,7 @@ struct environment_settings {
     enum keep_addresses addresses;
     bool backfill, honour_dnt, strip_query, disabled;
     uint32_t retention, views, events;
+    struct span origins;
 };
 
 static bool yes_or_no(struct work *w, const char *name, bool *value, const bool **in)
@@ -456,7 +598,7 @@ static bool environment_change(struct work *w, struct environment_change *in, st
     *in = (struct environment_change){.name = text_option(w, "name"), .env_key = text_option(w, "env-key")};
     if (options_given(w->options, "type")) {
         if (!environment_type_from_name(text_option(w, "type"), &s->type)) {
-            cli_say("--type: expected production, staging or development");
+            cli_say("--type: expected production, staging, development or test");
             return false;
         }
         in->type = &s->type;
@@ -467,6 +609,9 @@ static bool environment_change(struct work *w, struct environment_change *in, st
         return false;
     }
     if (s->backfill || options_flag(w->options, "deny-backfill")) in->allow_backfill = &s->backfill;
+    s->origins = text_option(w, "cors-origins");
+    if (span_is(s->origins, "none")) s->origins = (struct span){NULL, 0};
+    if (options_given(w->options, "cors-origins")) in->cors_origins = &s->origins;
     number_given(w, "retention-days", &s->retention, &in->retention_days);
     number_given(w, "views-per-minute-max", &s->views, &in->views_per_minute_max);
     number_given(w, "events-per-second-max", &s->events, &in->events_per_second_max);
@@ -484,9 +629,12 @@ static int environment_write(struct work *w, bool add)
     char organization[ACCOUNTS_ID_MAX + 1];
     if (!environment_change(w, &in, &settings)) return 2;
     if (!first_organization(w, organization)) return 1;
+    if (!add && !environment_named(w, span_of(w->subject), &out)) return 1;
+    char id[ACCOUNTS_ID_MAX + 1] = "";
+    if (!add) memcpy(id, out.facts.environment_id, sizeof id);
     if (add && in.name.len == 0 && w->subject) in.name = span_of(w->subject);
     enum accounts_error e = add ? accounts_environment_add(w->accounts, ACTOR_CLI, span_of(organization), &in, &out)
-                                : accounts_environment_change(w->accounts, ACTOR_CLI, span_of(w->subject), &in, &out);
+                                : accounts_environment_change(w->accounts, ACTOR_CLI, span_of(id), &in, &out);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     environment_row(w, &out);
     if (w->json) buf_addc(&w->out, '\n');
@@ -506,7 +654,10 @@ static int environment_update(struct work *w)
 static int environment_remove(struct work *w)
 {
     struct environment_contents contents;
-    enum accounts_error e = accounts_environment_contents(w->accounts, span_of(w->subject), &contents);
+    struct environment environment;
+    if (!environment_named(w, span_of(w->subject), &environment)) return 1;
+    struct span id = span_of(environment.facts.environment_id);
+    enum accounts_error e = accounts_environment_contents(w->accounts, id, &contents);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     struct span confirm = text_option(w, "confirm");
     if (confirm.len == 0) {
@@ -517,7 +668,7 @@ static int environment_remove(struct work *w)
             (long long)contents.error_categories, (long long)contents.saved_objects);
         return 1;
     }
-    e = accounts_environment_remove(w->accounts, ACTOR_CLI, span_of(w->subject), confirm);
+    e = accounts_environment_remove(w->accounts, ACTOR_CLI, id, confirm);
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     buf_addf(&w->out, w->json ? "{}\n" : "removed %s\n", w->subject);
     return 0;
@@ -535,47 +686,62 @@ int cli_environment(int argc, char **argv)
 
 /* -- audit -- */
 
+static void audit_row(struct work *w, const struct audit_row *row)
+{
+    if (!w->json) {
+        time_or_dash(w, row->at_ms);
+        buf_addf(&w->out, " %-24s %-24s %s\n", row->act, row->actor, row->target);
+        return;
+    }
+    jw_init(&w->w, &w->out);
+    jw_object(&w->w);
+    json_time(w, "at", row->at_ms);
+    jw_key(&w->w, "actor"), jw_text(&w->w, row->actor);
+    jw_key(&w->w, "act"), jw_text(&w->w, row->act);
+    jw_key(&w->w, "target"), jw_text(&w->w, row->target);
+    jw_key(&w->w, "environment_id"), jw_text(&w->w, row->environment_id[0] ? row->environment_id : NULL);
+    jw_key(&w->w, "address"), jw_text(&w->w, row->address);
+    jw_key(&w->w, "details"), jw_raw(&w->w, row->details[0] ? span_of(row->details) : SPAN("{}"));
+    jw_object_end(&w->w);
+    buf_addc(&w->out, '\n');
+}
+
+/* The newest acts, a page of the accounts store at a time. */
+static int audit_print(struct work *w)
+{
+    enum { PAGE = 1000 };
+    uint32_t wanted = (uint32_t)options_number(w->options, "limit");
+    struct audit_query query = {.act = text_option(w, "act")};
+    for (bool more = true; more && query.offset < wanted;) {
+        struct audit_row *rows;
+        size_t n;
+        query.limit = wanted - query.offset < PAGE ? wanted - query.offset : PAGE;
+        enum accounts_error e = accounts_audit(w->accounts, &query, &rows, &n, NULL);
+        if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
+        for (size_t i = 0; i < n; i++) audit_row(w, &rows[i]);
+        free(rows);
+        more = n == query.limit;
+        query.offset += (uint32_t)n;
+    }
+    return 0;
+}
+
 int cli_audit(int argc, char **argv)
 {
     static const char *const required[] = {"data", NULL};
     int exit_code;
-    struct options *o = cli_options(COMMAND_audit, argc, argv, &exit_code);
-    if (o == NULL) return exit_code;
-    if (!cli_required(o, COMMAND_audit, required)) {
-        options_free(o);
-        return 2;
+    struct work w = {.options = cli_options(COMMAND_audit, argc, argv, &exit_code)};
+    if (w.options == NULL) return exit_code;
+    exit_code = 2;
+    if (cli_required(w.options, COMMAND_audit, required)) {
+        w.json = options_flag(w.options, "json");
+        w.accounts = cli_accounts(w.options, true);
+        buf_init(&w.out, OUTPUT_BYTES_MAX);
+        exit_code = w.accounts ? audit_print(&w) : 1;
+        if (exit_code == 0) cli_print(&w.out);
+        buf_free(&w.out);
+        accounts_close(w.accounts);
     }
-    struct work w = {.options = o, .json = options_flag(o, "json"), .accounts = cli_accounts(o, true)};
-    struct audit_row *rows = NULL;
-    size_t n = 0;
-    exit_code = 1;
-    if (w.accounts) {
-        struct audit_query query = {.limit = (uint32_t)options_number(o, "limit")};
-        enum accounts_error e = accounts_audit(w.accounts, &query, &rows, &n, NULL);
-        exit_code = e == ACCOUNTS_OK ? 0 : cli_fail_accounts(e);
-    }
-    buf_init(&w.out, OUTPUT_BYTES_MAX);
-    for (size_t i = 0; i < n; i++) {
-        if (w.json) {
-            jw_init(&w.w, &w.out);
-            jw_object(&w.w);
-            json_time(&w, "at", rows[i].at_ms);
-            jw_key(&w.w, "actor"), jw_text(&w.w, rows[i].actor);
-            jw_key(&w.w, "act"), jw_text(&w.w, rows[i].act);
-            jw_key(&w.w, "target"), jw_text(&w.w, rows[i].target);
-            jw_key(&w.w, "address"), jw_text(&w.w, rows[i].address);
-            jw_key(&w.w, "details"), jw_raw(&w.w, rows[i].details[0] ? span_of(rows[i].details) : SPAN("{}"));
-            jw_object_end(&w.w);
-            buf_addc(&w.out, '\n');
-        } else {
-            time_or_dash(&w, rows[i].at_ms);
-            buf_addf(&w.out, " %-24s %-24s %s\n", rows[i].act, rows[i].actor, rows[i].target);
-        }
-    }
-    cli_print(&w.out);
-    buf_free(&w.out);
-    free(rows);
-    accounts_close(w.accounts);
-    options_free(o);
+    options_free(w.options);
     return exit_code;
 }

@@ -317,7 +317,8 @@ static void test_invitations(void **state)
     assert_int_equal(accounts_invitation_look(f.a, span_of(first), &look, &exists), ACCOUNTS_LINK_INVALID);
     assert_int_equal(accounts_invitation_look(f.a, span_of(token), &look, &exists), ACCOUNTS_OK);
     assert_false(exists);
-    assert_int_equal(accounts_invitation_accept(f.a, here, span_of(token), SPAN(""), SPAN("robot password"), &person),
+    assert_int_equal(accounts_invitation_accept(f.a, here, span_of(token), SPAN("two\nlines"), SPAN("robot password"),
+                                                &person),
                      ACCOUNTS_BAD_NAME);
     assert_int_equal(accounts_invitation_accept(f.a, here, span_of(token), SPAN("Robot"), SPAN("short"), &person),
                      ACCOUNTS_BAD_PASSWORD);
