@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes src/generated/catalog.ts from the server's tables of metrics and dimensions, which stay the only definition.
+// Writes src/generated/*.ts from the server's tables of metrics, dimensions, permissions and administrative acts, which
+// stay the only definition.
 import fs from 'node:fs';
 
-const query = new URL('../src/query/', import.meta.url);
+const source = new URL('../src/', import.meta.url);
 
 // The rows MACRO(a, "b, c", d) of a .def file, as arrays of strings.
 function rows(file, macro) {
   const out = [];
-  for (const line of fs.readFileSync(new URL(file, query), 'utf8').split('\n')) {
+  for (const line of fs.readFileSync(new URL(file, source), 'utf8').split('\n')) {
     if (!line.startsWith(macro + '(')) continue;
     const inner = line.slice(macro.length + 1, line.lastIndexOf(')'));
     out.push([...inner.matchAll(/"((?:[^"\\]|\\.)*)"|[^,\s][^,]*/g)].map(m => m[1] ?? m[0].trim()));
@@ -17,7 +18,7 @@ function rows(file, macro) {
 }
 
 const UNITS = ['MS', 'SCORE', 'FRACTION', 'NUMBER', 'PER_MINUTE', 'BITS_PER_SECOND'];
-const metrics = rows('metrics.def', 'METRIC').map(cells => {
+const metrics = rows('query/metrics.def', 'METRIC').map(cells => {
   if (cells.length !== 11 || !UNITS.includes(cells[8])) throw new Error(`metrics.def: cannot read ${cells[0]}`);
   const [id, kind, , , , clock, better, measure, unit, filter, meaning] = cells;
   return {
@@ -31,7 +32,7 @@ const metrics = rows('metrics.def', 'METRIC').map(cells => {
     meaning,
   };
 });
-const dimensions = rows('dimensions.def', 'DIMENSION').map(cells => {
+const dimensions = rows('query/dimensions.def', 'DIMENSION').map(cells => {
   if (cells.length !== 6) throw new Error(`dimensions.def: cannot read ${cells[0]}`);
   const [id, , type, list] = cells;
   return { id, type, list };
@@ -50,12 +51,32 @@ export interface DimensionRow { id: DimensionId; type: string; list: string }
 export const METRICS: readonly MetricRow[] = ${JSON.stringify(metrics, null, 1)};
 export const DIMENSIONS: readonly DimensionRow[] = ${JSON.stringify(dimensions, null, 1)};
 `;
-const target = new URL('src/generated/catalog.ts', import.meta.url);
-fs.mkdirSync(new URL('.', target), { recursive: true });
-let before = '';
-try {
-  before = fs.readFileSync(target, 'utf8');
-} catch {
-  /* the first time */
+
+const ROLES = ['none', 'viewer', 'editor', 'admin', 'owner'];
+const permissions = rows('accounts/permissions.def', 'PERMISSION').map(cells => {
+  const [, id, role, meaning] = cells,
+    least = role.replace('ROLE_', '').toLowerCase();
+  if (cells.length !== 4 || !ROLES.includes(least)) throw new Error(`permissions.def: cannot read ${id}`);
+  return { id, least, meaning };
+});
+const acts = rows('accounts/audit_acts.def', 'AUDIT_ACT').map(cells => cells[1]);
+const access = `// Made by generate.mjs from src/accounts/permissions.def and audit_acts.def. Not to be edited, not committed.
+export type Role = ${ROLES.map(r => `'${r}'`).join(' | ')};
+export interface PermissionRow { id: string; least: Role; meaning: string }
+export const PERMISSIONS: readonly PermissionRow[] = ${JSON.stringify(permissions, null, 1)};
+export const ACTS: readonly string[] = ${JSON.stringify(acts)};
+`;
+
+function write(name, content) {
+  const target = new URL(`src/generated/${name}`, import.meta.url);
+  fs.mkdirSync(new URL('.', target), { recursive: true });
+  let before = '';
+  try {
+    before = fs.readFileSync(target, 'utf8');
+  } catch {
+    /* the first time */
+  }
+  if (before !== content) fs.writeFileSync(target, content);
 }
-if (before !== text) fs.writeFileSync(target, text);
+write('catalog.ts', text);
+write('access.ts', access);

@@ -9,6 +9,7 @@
 #include "accounts/tokens.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "query/filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -403,6 +404,20 @@ static void permissions_text(struct buf *out, permission_set set)
     }
 }
 
+/* The dimension has to exist, or the token could see nothing at all. */
+static bool filter_known(struct span filter)
+{
+    enum { FILTER_ARENA_BYTES = 64 * 1024 };
+    struct filters probe = {.count = 0};
+    struct arena arena;
+    if (filter.len == 0) return true;
+    arena_init(&arena, FILTER_ARENA_BYTES);
+    const char *bad = filters_restrict(&probe, filter, &arena);
+    if (bad) cli_say("--filter: %s", bad);
+    arena_free(&arena);
+    return bad == NULL;
+}
+
 static int token_add(struct work *w)
 {
     struct environment environment;
@@ -411,6 +426,7 @@ static int token_add(struct work *w)
         cli_say("--permissions: expected names out of data:read, data:write, system:read, system:write, video:read");
         return 2;
     }
+    if (!filter_known(text_option(w, "filter"))) return 2;
     if (!environment_option(w, &environment)) return 1;
     int64_t days = options_number(w->options, "expires-in-days");
     struct span name = text_option(w, "name");

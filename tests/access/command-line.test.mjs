@@ -104,6 +104,7 @@ test('tokens: add with a filter, rename, list, remove', async () => {
   await until('the token to end', async () => await status() === 401);
   refused(['token', 'remove', made.token_id], /no such/);
   refused(['token', 'add', '--permissions', 'data:all'], /--permissions/);
+  refused(['token', 'add', '--filter', 'no_such_dimension:x'], /--filter/);
 });
 
 test('environments: update by name, CORS, removal only with the name', async () => {

@@ -2,8 +2,12 @@
 // Every route of routes.def with every kind of credential, checked against what the table says. A route that is added is
 // tried without a word here; one without a permission does not compile.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { EMAIL, PASSWORD, Server, sleep } from '../lib/server.mjs';
+import { EMAIL, PASSWORD, ROOT, Server, sleep } from '../lib/server.mjs';
 import { basicOf, call, permissions, routes, signIn } from './access.mjs';
 
 const ALL = Object.values(permissions()).map(p => p.text), RANK = ['none', 'viewer', 'editor', 'admin', 'owner'];
@@ -168,6 +172,27 @@ for (const row of routes()) {
     if (row.access === 'OPEN') assert.equal(answers.size, 1, 'an open route looks at no credential: ' + [...answers]);
   });
 }
+
+test('a route without a permission, or with one that is not on the list, does not compile', () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-test-')), table = fs.readFileSync(path.join(ROOT, 'src/api/routes.def'), 'utf8');
+  fs.mkdirSync(path.join(dir, 'api'));
+  const compiles = row => {
+    fs.writeFileSync(path.join(dir, 'api/routes.def'), table + row);
+    return spawnSync('gcc', ['-std=gnu17', '-D_GNU_SOURCE', '-fsyntax-only', '-I', dir, '-I', 'src', 'src/api/routes.c'], { cwd: ROOT, encoding: 'utf8' });
+  };
+  const row = access => `ROUTE(GET, "/data/v1/new", ${access}ASK, api_whoami, "System", "New")\n`;
+  try {
+    const named = compiles(row('DATA_READ, '));
+    assert.equal(named.status, 0, named.stderr);
+    for (const access of ['', ', ', 'DATA_SEE, ']) {
+      const ended = compiles(row(access));
+      assert.notEqual(ended.status, 0, `ACCESS "${access}" compiles`);
+      assert.match(ended.stderr, /routes\.def/);
+    }
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
+});
 
 test('paths that are no routes', async () => {
   for (const headers of [{}, { authorization: server.basic }]) {

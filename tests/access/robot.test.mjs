@@ -2,14 +2,15 @@
 // The announcement's path: an account for a robot, invited by its owner, that reads with beta-auth-token; and everything
 // that people and administrators do around it: set-up, roles, passwords, one-time codes, sessions, the audit log.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { watch } from '../lib/schema.mjs';
-import { EMAIL, PASSWORD, PROGRAM, Server, firstframe, until } from '../lib/server.mjs';
+import { EMAIL, PASSWORD, PROGRAM, ROOT, Server, firstframe, until } from '../lib/server.mjs';
 import { call, signIn, totp } from './access.mjs';
 
 let server, owner;
@@ -65,6 +66,15 @@ test('a robot is invited as a viewer, accepts, and reads a timeseries', async ()
     const answer = await api(method, route, { headers: robot, body });
     assert.deepEqual([answer.status, answer.body.error.type], [403, 'forbidden'], `${method} ${route}: ${answer.text}`);
   }
+});
+
+test('the same as a script: the lines of docs/access.md, run in bash', async () => {
+  const guide = fs.readFileSync(path.join(ROOT, 'docs/access.md'), 'utf8'), part = guide.slice(guide.indexOf('## A robot, step by step'));
+  const lines = part.slice(0, part.indexOf('\n## ', 1)).split('\n').filter(line => line.startsWith('    ')).map(line => line.slice(4));
+  assert.ok(lines.length >= 6);
+  const env = { ...process.env, URL: server.url, OWNER: EMAIL, OWNER_PASSWORD: PASSWORD, ROBOT: 'name+script@example.com', ROBOT_PASSWORD: "it's a \"script\"" };
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines.join('\n')], { env });
+  assert.equal(JSON.parse(stdout).data.length, 25);
 });
 
 test('an invitation can be taken back, and needs the password of somebody who is known already', async () => {

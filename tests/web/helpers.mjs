@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signed-in browser on a server with simulated views, and what every test of the dashboard asks of a page.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { EMAIL, firstframe, PASSWORD, ROOT, Server, until } from '../lib/server.mjs';
+import { EMAIL, firstframe, PASSWORD, PROGRAM, ROOT, Server, until } from '../lib/server.mjs';
 import { browser } from '../lib/site.mjs';
 
 const require = createRequire(path.join(ROOT, 'tests/package.json'));
@@ -72,6 +72,32 @@ async function sendView(server, text, at) {
 
 // Questions, as opposed to the page's own files.
 const asks = request => /^\/(data|api|system)\//.test(new URL(request.url()).pathname);
+
+// A server without an account, and the code that its terminal shows.
+export class FreshServer {
+  async start() {
+    this.data = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-test-'));
+    this.child = spawn(PROGRAM, ['serve', '--data', this.data, '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.exited = new Promise(resolve => this.child.once('exit', resolve));
+    let out = '';
+    this.child.stdout.on('data', chunk => {
+      out += chunk;
+    });
+    const found = await until('the code', () => /listening on (\S+)[^]*enter the code (\S+),/.exec(out));
+    this.url = found[1];
+    this.code = found[2];
+    await until('the store', async () => (await fetch(this.url + '/readyz')).ok);
+    return this;
+  }
+
+  async stop() {
+    this.child.kill('SIGTERM');
+    await this.exited;
+    fs.rmSync(this.data, { recursive: true, force: true });
+  }
+}
 
 export class Dashboard {
   async start({ views = 1500, daysBack = 2 } = {}) {

@@ -4,7 +4,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Link } from './components/Link';
 import { entryOf, Shell } from './components/Shell';
-import { environmentId, loadPerson, person, Problem } from './lib/api';
+import { environmentId, loadPerson, person, Problem, send } from './lib/api';
 import { hrefTo, usePlace } from './lib/route';
 import { useStore } from './lib/store';
 import { Overview } from './pages/Overview';
@@ -24,6 +24,12 @@ const LATER: Record<string, Load> = {
   '/start': () => import('./pages/Start').then(m => m.Start),
   '/settings': () => import('./pages/Settings').then(m => m.Settings),
 };
+// In front of the sign-in; nobody has to be signed in.
+const DOORS: Record<string, Load> = {
+  '/setup': () => import('./pages/Doors').then(m => m.Setup),
+  '/invitation': () => import('./pages/Doors').then(m => m.Invitation),
+  '/reset': () => import('./pages/Doors').then(m => m.Reset),
+};
 const loaded = new Map<string, ComponentType>([['/', Overview]]);
 
 function Later({ path }: { path: string }) {
@@ -32,7 +38,7 @@ function Later({ path }: { path: string }) {
   useEffect(() => {
     fail(false);
     if (!loaded.has(path))
-      LATER[path]().then(
+      (LATER[path] ?? DOORS[path])().then(
         page => {
           loaded.set(path, page);
           again(n => n + 1);
@@ -63,12 +69,22 @@ function keyOf(path: string): string | null {
 export function App() {
   const who = useStore(person),
     { path, query } = usePlace();
-  const [unreachable, say] = useState('');
+  const [unreachable, say] = useState(''),
+    [fresh, know] = useState<boolean | null>(null); // has the server no account yet?
   const load = () => {
     say('');
     loadPerson().catch((e: unknown) => say(e instanceof Problem ? e.message : 'The server cannot be reached.'));
   };
+  const door = path in DOORS;
   useEffect(load, []);
+  useEffect(() => {
+    if (who !== null || door) return;
+    send<{ data: { needed: boolean } }>('GET', '/api/setup').then(
+      a => know(a.data.needed),
+      () => know(false),
+    );
+  }, [who, door]);
+  if (door) return <Later path={path} />;
   if (unreachable)
     return (
       <main class="sign-in">
@@ -82,7 +98,8 @@ export function App() {
       </main>
     );
   if (who === undefined) return <main class="sign-in" aria-busy="true" />;
-  if (who === null) return <SignIn />;
+  if (who === null && fresh === null) return <main class="sign-in" aria-busy="true" />;
+  if (who === null) return fresh ? <Later path="/setup" /> : <SignIn />;
   const wanted = who.environments.find(e => e.id === query.get('e')) ?? who.environments[0];
   if (!wanted)
     return (

@@ -3,5 +3,6 @@ import { render } from 'preact';
 import { App } from './app';
 import './lib/theme';
 import './style.css';
+import './access.css';
 
 render(<App />, document.getElementById('app')!);

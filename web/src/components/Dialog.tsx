@@ -5,7 +5,12 @@ import { Icon } from './Icon';
 
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
   const self = useRef<HTMLDialogElement>(null);
-  useLayoutEffect(() => self.current?.showModal(), []);
+  useLayoutEffect(() => {
+    const opener = document.activeElement;
+    self.current?.showModal();
+    // However it is closed, the keyboard goes on where it was.
+    return () => void setTimeout(() => opener instanceof HTMLElement && opener.isConnected && opener.focus());
+  }, []);
   return (
     <dialog
       ref={self}

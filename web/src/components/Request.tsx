@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { person } from '../lib/api';
 import type { Ask } from '../lib/ask';
-import { curl, javascript, terminal, type Pick } from '../lib/snippets';
+import { credentialsOf, curl, javascript, terminal, type Pick } from '../lib/snippets';
 import { Code, Dialog } from './Dialog';
 import { Icon } from './Icon';
 
@@ -33,6 +33,23 @@ function One({ shown }: { shown: Shown }) {
       </div>
       <Code text={forms[form].text} label={forms[form].label} />
     </section>
+  );
+}
+
+function Credentials({ need }: { need: ReturnType<typeof credentialsOf> }) {
+  const session = <code>FIRSTFRAME_SESSION</code>;
+  if (need === 'session')
+    return (
+      <p class="note">
+        This belongs to a person: put the token that <code>POST /api/sessions</code> answers into {session}.
+      </p>
+    );
+  return (
+    <p class="note">
+      Put an access token into <code>FIRSTFRAME_TOKEN_ID</code> and <code>FIRSTFRAME_TOKEN_SECRET</code>; the settings
+      and <code>firstframe token add</code> make one. A token belongs to one environment
+      {need === 'either' ? <> and sees no further; with {session} of a person the answer is the whole.</> : '.'}
+    </p>
   );
 }
 
@@ -66,10 +83,7 @@ export function RequestButton({ requests, of }: { requests: Shown[]; of: string 
             </div>
           )}
           <One key={chosen} shown={requests[Math.min(chosen, requests.length - 1)]} />
-          <p class="note">
-            Put an access token into <code>FIRSTFRAME_TOKEN_ID</code> and <code>FIRSTFRAME_TOKEN_SECRET</code>;{' '}
-            <code>firstframe token add</code> makes one. A token belongs to one environment.
-          </p>
+          <Credentials need={credentialsOf(requests[Math.min(chosen, requests.length - 1)].ask)} />
         </Dialog>
       )}
     </>

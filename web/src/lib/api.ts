@@ -16,6 +16,8 @@ export interface Environment {
 export interface Person {
   person_id: number;
   email: string;
+  name: string;
+  totp: boolean;
   organization_id: string;
   organization_role: string;
   expires_at: number;

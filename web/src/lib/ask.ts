@@ -6,6 +6,7 @@ export type Param = [name: string, value: string];
 export interface Ask {
   path: string;
   params: Param[];
+  person?: boolean; // a session sees more of it than a token, whose sight ends with its environment
 }
 
 // Percent-encodes everything but letters, digits and -_.~ so that no value can end a quotation in a shell.

@@ -56,6 +56,9 @@ export function change(changes: Changes, replace = false): void {
   go(hrefHere(changes), replace);
 }
 
+// As a ref: what appears takes the keyboard.
+export const takeFocus = (element: HTMLElement | null): void => element?.focus();
+
 // For links: lets the browser open tabs and windows as usual.
 export function follow(event: MouseEvent): void {
   const link = event.currentTarget as HTMLAnchorElement;

@@ -7,8 +7,19 @@ import { askUrl, type Ask } from './ask';
 const literal = (v: unknown) =>
   JSON.stringify(v).replace(/[<\u2028\u2029]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
+// What is under /api belongs to a signed-in person. The rest takes a token, and where a person sees more, also a session
+// when there is one: the expansion is empty otherwise.
+const CREDENTIALS = {
+  token: '-u "$FIRSTFRAME_TOKEN_ID:$FIRSTFRAME_TOKEN_SECRET"',
+  session: '-H "beta-auth-token: $FIRSTFRAME_SESSION"',
+  either:
+    '${FIRSTFRAME_SESSION:+-H"beta-auth-token: $FIRSTFRAME_SESSION"} -u "$FIRSTFRAME_TOKEN_ID:$FIRSTFRAME_TOKEN_SECRET"',
+};
+export const credentialsOf = (ask: Ask): keyof typeof CREDENTIALS =>
+  ask.path.startsWith('/api/') ? 'session' : ask.person ? 'either' : 'token';
+
 export function curl(base: string, ask: Ask): string {
-  return `curl -sS -u "$FIRSTFRAME_TOKEN_ID:$FIRSTFRAME_TOKEN_SECRET" '${base.replace(/'/g, '%27')}${askUrl(ask)}'`;
+  return `curl -sS ${CREDENTIALS[credentialsOf(ask)]} '${base.replace(/'/g, '%27')}${askUrl(ask)}'`;
 }
 
 const SPARK =
@@ -88,12 +99,19 @@ export function javascript(base: string, ask: Ask): string {
     .map(([k, v]) => `  ${literal(Array.isArray(v) ? k + '[]' : k)}: ${literal(v)},\n`)
     .join('');
   call ||= `mux.get(${literal(ask.path)}${raw ? `, { query: {\n${raw}} }` : ''})`;
+  const token = `  tokenId: process.env.FIRSTFRAME_TOKEN_ID,
+  tokenSecret: process.env.FIRSTFRAME_TOKEN_SECRET,`;
+  const credentials = {
+    token,
+    session: `  authorizationToken: process.env.FIRSTFRAME_SESSION,`,
+    either: `${token}
+  defaultHeaders: { 'beta-auth-token': process.env.FIRSTFRAME_SESSION },`,
+  };
   return `import Mux from '@mux/mux-node';
 
 const mux = new Mux({
   baseURL: ${literal(base)},
-  tokenId: process.env.FIRSTFRAME_TOKEN_ID,
-  tokenSecret: process.env.FIRSTFRAME_TOKEN_SECRET,
+${credentials[credentialsOf(ask)]}
 });
 const answer = await ${call};
 console.log(answer.data);
