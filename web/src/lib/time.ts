@@ -81,6 +81,7 @@ export const moment = (s: number) =>
   format({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(s * 1000);
 export const momentSeconds = (ms: number) =>
   format({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms);
+export const dateMinute = (s: number) => format({ dateStyle: 'medium', timeStyle: 'short' }).format(s * 1000);
 export const fullMoment = (ms: number) => format({ dateStyle: 'medium', timeStyle: 'long' }).format(ms);
 
 function spanLabel(start: number, end: number): string {

@@ -11,7 +11,17 @@ import { go, hrefTo, takeFocus } from '../lib/route';
 import { fullMoment } from '../lib/time';
 
 const wrongOf = (error: unknown) => (error instanceof Problem ? error.message : 'This did not work.');
-const secretOfLink = () => decodeURIComponent(location.hash.slice(1));
+const secretOfLink = () => location.hash.slice(1);
+// Another link may be pasted into the same page.
+function useSecretOfLink(): string {
+  const [secret, set] = useState(secretOfLink);
+  useEffect(() => {
+    const take = () => set(secretOfLink());
+    addEventListener('hashchange', take);
+    return () => removeEventListener('hashchange', take);
+  }, []);
+  return secret;
+}
 const toStart = () => go(hrefTo('/'), true);
 
 function Door({ title, children }: { title: string; children: ComponentChildren }) {
@@ -224,13 +234,15 @@ interface Invited {
 export function Invitation() {
   const [invited, know] = useState<Invited | null>(null),
     [wrong, say] = useState(''),
-    [token] = useState(secretOfLink);
+    token = useSecretOfLink();
   useEffect(() => {
+    know(null);
+    say('');
     send<{ data: Invited }>('POST', '/api/invitations/look', { token }).then(
       a => know(a.data),
       (e: unknown) => say(wrongOf(e)),
     );
-  }, []);
+  }, [token]);
   if (wrong)
     return (
       <Door title="Invitation">
@@ -331,7 +343,7 @@ function AskForReset() {
 }
 
 export function Reset() {
-  const [token] = useState(secretOfLink),
+  const token = useSecretOfLink(),
     [done, finish] = useState(false);
   if (done)
     return (

@@ -310,14 +310,14 @@ function Sessions() {
                       {s.kind === 'token' ? 'beta-auth-token' : s.kind}{' '}
                       {s.current && <span class="tag good">this one</span>}
                     </td>
-                    <td class="text" title={s.agent ?? ''}>
+                    <td class="text agent" title={s.agent ?? ''}>
                       <bdi>{s.agent ?? '–'}</bdi>
                     </td>
                     <td>{s.address ?? '–'}</td>
                     <td class="when">{when(s.created_at)}</td>
                     <td class="when">{when(s.last_used_at)}</td>
                     <td class="when">{when(s.expires_at)}</td>
-                    <td class="num">
+                    <td class="acts">
                       {!s.current && (
                         <button
                           type="button"

@@ -7,8 +7,8 @@ import { pathOf } from '../../lib/ask';
 import type { Envelope } from '../../lib/asks';
 import { csv } from '../../lib/csv';
 import { useStore } from '../../lib/store';
-import { fromInput, fullMoment, toInput, zone } from '../../lib/time';
-import { Field, FormDialog, may, useWork, Wrong } from './parts';
+import { fromInput, toInput, zone } from '../../lib/time';
+import { Field, FormDialog, may, useWork, when, Wrong } from './parts';
 
 interface Annotation {
   id: string;
@@ -106,11 +106,11 @@ export function Annotations() {
               <tbody>
                 {a.data.map(n => (
                   <tr key={n.id}>
-                    <td class="when">{fullMoment(Date.parse(n.date))}</td>
+                    <td class="when">{when(Date.parse(n.date) / 1000)}</td>
                     <td class="message" dir="auto">
                       {n.note}
                     </td>
-                    <td class="num">
+                    <td class="acts">
                       {write && (
                         <>
                           <button type="button" class="button quiet" onClick={() => change(n)}>

@@ -82,7 +82,7 @@ export function Audit() {
           ))
       }
     >
-      <div class="form-row">
+      <div class="form-row narrow">
         <label class="field">
           Of what
           <select value={act} onChange={e => set('act', e.currentTarget.value)}>

@@ -379,7 +379,7 @@ export function Environments() {
                       <td>{days(e.retention_days)}</td>
                       <td>{e.allow_backfill ? 'yes' : 'no'}</td>
                       <td>{e.cors_origins.length === 0 ? 'off' : e.cors_origins.map(o => <div>{o}</div>)}</td>
-                      <td class="num">
+                      <td class="acts">
                         {mayChange(e) && (
                           <button
                             type="button"

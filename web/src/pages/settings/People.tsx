@@ -139,8 +139,10 @@ function Chosen({
           close={close}
           act={() => send('DELETE', pathOfPerson(of.id))}
         >
-          <p>{name} is signed out everywhere and sees nothing any more. What they wrote stays, and so do the access tokens that
-            they made.</p>
+          <p>
+            {name} is signed out everywhere and sees nothing any more. What they wrote stays, and so do the access
+            tokens that they made.
+          </p>
         </Sure>
       );
     case 'sign-out':
@@ -221,7 +223,7 @@ function Members() {
                 <tr>
                   <th scope="col">Person</th>
                   <th scope="col">Role in the organization</th>
-                  <th scope="col">Elsewhere</th>
+                  <th scope="col">In one environment</th>
                   <th scope="col">One-time codes</th>
                   <th scope="col">Last seen</th>
                   <th scope="col">
@@ -252,7 +254,7 @@ function Members() {
                     </td>
                     <td>{m.totp ? 'on' : 'off'}</td>
                     <td class="when">{when(m.last_seen_at, 'never')}</td>
-                    <td class="num">
+                    <td class="acts">
                       {isAdmin() && (
                         <>
                           <button
@@ -346,7 +348,7 @@ function Invitations() {
       requests={[{ label: 'Invitations', ask }]}
     >
       {may('system:write') && (
-        <form class="form-row" onSubmit={invite}>
+        <form class="form-row narrow" onSubmit={invite}>
           <label class="field grow">
             E-mail
             <input
@@ -405,7 +407,7 @@ function Invitations() {
                       {i.environment_id ? <bdi>{environmentName(i.environment_id)}</bdi> : 'the whole organization'}
                     </td>
                     <td class="when">{when(i.expires_at)}</td>
-                    <td class="num">
+                    <td class="acts">
                       {may('system:write') && (
                         <button
                           type="button"

@@ -63,7 +63,7 @@ export function SigningKeys() {
                       <code>{k.id}</code>
                     </td>
                     <td class="when">{when(Number(k.created_at))}</td>
-                    <td class="num">
+                    <td class="acts">
                       {write && (
                         <button
                           type="button"

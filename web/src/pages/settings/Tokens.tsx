@@ -165,7 +165,7 @@ function Row({ of, rename, revoke }: { of: Token; rename: () => void; revoke: ()
       <td class="when">{when(of.created_at)}</td>
       <td class="when">{when(of.last_used_at, 'never')}</td>
       <td class="when">{when(of.revoked_at ?? of.expires_at, 'never')}</td>
-      <td class="num">
+      <td class="acts">
         {may('system:write') && !ended(of) && (
           <>
             <button type="button" class="button quiet" aria-label={`Rename ${of.name}`} onClick={rename}>

@@ -4,7 +4,7 @@ import { cloneElement, type ComponentChildren, type VNode } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { Code, Dialog } from '../../components/Dialog';
 import { environmentId, forget, person, Problem } from '../../lib/api';
-import { fullMoment } from '../../lib/time';
+import { dateMinute } from '../../lib/time';
 
 export const wrongOf = (error: unknown) => (error instanceof Problem ? error.message : String(error));
 
@@ -22,7 +22,7 @@ export const RANK: Record<string, number> = { none: 0, viewer: 1, editor: 2, adm
 export const grantable = (): string[] =>
   ['viewer', 'editor', 'admin', 'owner'].filter(r => RANK[r] <= RANK[person.get()?.organization_role ?? 'none']);
 
-export const when = (s: number | null | undefined, never = '–') => (s ? fullMoment(s * 1000) : never);
+export const when = (s: number | null | undefined, never = '–') => (s ? dateMinute(s) : never);
 
 export interface Work {
   busy: boolean;
