@@ -145,8 +145,8 @@ enum accounts_error accounts_invitation_revoke(struct accounts *a, const struct 
 /* What a link invites to, for the page that accepts it; or LINK_INVALID. exists: the e-mail has a password here. */
 enum accounts_error accounts_invitation_look(struct accounts *a, struct span token, struct invitation *out,
                                              bool *exists) MUST_USE;
-/* Makes the person (named as in person_new), or adds the role to one that exists (who proves it with their password: UNAUTHORIZED, THROTTLED).
- * Hashes: pool thread only. */
+/* Makes the person (named as in person_new), or adds the role to one that exists (who proves it with their password:
+ * UNAUTHORIZED, THROTTLED). Hashes: pool thread only. */
 enum accounts_error accounts_invitation_accept(struct accounts *a, struct span address, struct span token,
                                                struct span name, struct span password, int64_t *person_id) MUST_USE;
 

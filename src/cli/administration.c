@@ -368,13 +368,12 @@ static int user_reset(struct work *w)
 
 int cli_user(int argc, char **argv)
 {
-    static const struct verb verbs[] = {
-        {"add", true, user_add},           {"list", false, user_list},
-        {"remove", true, user_remove},     {"password", true, user_password},
-        {"role", true, user_role},         {"reset", true, user_reset},
-        {"invite", true, user_invite},     {"invitations", false, user_invitations},
-        {"revoke", true, user_revoke},     {"totp-off", true, user_totp},
-        {"sign-out", true, user_sign_out}, {NULL, false, NULL}};
+    static const struct verb verbs[] = {{"add", true, user_add},           {"list", false, user_list},
+                                        {"remove", true, user_remove},     {"password", true, user_password},
+                                        {"role", true, user_role},         {"reset", true, user_reset},
+                                        {"invite", true, user_invite},     {"invitations", false, user_invitations},
+                                        {"revoke", true, user_revoke},     {"totp-off", true, user_totp},
+                                        {"sign-out", true, user_sign_out}, {NULL, false, NULL}};
     return run_verb(COMMAND_user, argc, argv, verbs);
 }
 
