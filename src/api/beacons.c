@@ -31,9 +31,10 @@ void api_beacons_recent(struct api_call *c)
     if (of == NULL) return;
     jw_object(&c->json);
     jw_key(&c->json, "data");
-    collector_recent_json(c->collector, of, &c->json);
+    size_t rows = collector_recent_json(c->collector, of, &c->json);
     jw_key(&c->json, "refused_later");
     collector_refused_later_json(c->collector, of, &c->json);
+    api_total(c, (int64_t)rows);
     api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
     jw_object_end(&c->json);
 }

@@ -548,9 +548,9 @@ void collector_print(struct collector *c, struct buf *out)
     drop_print(&c->drops, out);
 }
 
-void collector_recent_json(struct collector *c, const char *environment_id, struct jw *out)
+size_t collector_recent_json(struct collector *c, const char *environment_id, struct jw *out)
 {
-    recent_json(c->recent, c->formats, environment_id, out);
+    return recent_json(c->recent, c->formats, environment_id, out);
 }
 
 void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out)

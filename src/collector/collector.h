@@ -93,8 +93,8 @@ void collector_print(struct collector *c, struct buf *out);
  *        or null, "fields":{long name: value},"ignored":[{"key","why"}]}],
  *     "clock_offset_ms": number or null}]
  * environment_id "": requests that belong to none (unknown keys, unreadable bodies); for administrators only.
- * Requests arriving faster than about 100 a second in one environment are sampled. */
-void collector_recent_json(struct collector *c, const char *environment_id, struct jw *out);
+ * Requests arriving faster than about 100 a second in one environment are sampled. Returns their number. */
+size_t collector_recent_json(struct collector *c, const char *environment_id, struct jw *out);
 /* Events of an environment that were acknowledged and then refused since the start (too late, over a limit of open
  * views, ...), as one JSON array: [{"reason","help","events","last_at": ISO time}]. */
 void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out);

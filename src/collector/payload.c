@@ -7,9 +7,10 @@ enum { FLAG_BACKFILL = 1, FLAG_STRIP_QUERY = 2 };
 #define VIEWER_TEXTS(TEXT)                                                                                             \
     TEXT(country)                                                                                                      \
     TEXT(country_name)                                                                                                 \
-    TEXT(continent) TEXT(region) TEXT(city) TEXT(asn_name) TEXT(address) TEXT(user_agent) TEXT(browser)                \
-        TEXT(browser_version) TEXT(engine) TEXT(os) TEXT(os_version) TEXT(device_category) TEXT(device_manufacturer)   \
-            TEXT(device_model) TEXT(device_name)
+    TEXT(continent)                                                                                                    \
+    TEXT(region) TEXT(city) TEXT(asn_name) TEXT(address) TEXT(user_agent) TEXT(browser) TEXT(browser_version)          \
+        TEXT(engine) TEXT(os) TEXT(os_version) TEXT(device_category) TEXT(device_manufacturer) TEXT(device_model)      \
+            TEXT(device_name)
 
 static void put_text(struct buf *out, struct span s)
 {

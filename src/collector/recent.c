@@ -391,7 +391,7 @@ static void show_entry(struct showing *s, const struct formats *formats, struct 
     jw_object_end(out);
 }
 
-void recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out)
+size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out)
 {
     struct entry *entries[RECENT_POSTS_MAX];
     size_t n = 0;
@@ -423,6 +423,7 @@ void recent_json(struct recent *r, const struct formats *formats, const char *en
     buf_free(&s.ignored);
     arena_free(&arena);
     json_parser_free(json);
+    return n;
 }
 
 void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out)

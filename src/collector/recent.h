@@ -46,6 +46,6 @@ void recent_refused_later(struct recent *r, const char *environment_id, enum dro
 /* See collector_refused_later_json. */
 void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out);
 /* See collector_recent_json. */
-void recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out);
+size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out);
 
 #endif

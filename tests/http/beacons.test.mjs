@@ -184,7 +184,8 @@ test('recent beacons: at once, with what was ignored and why; those of nobody fo
 
   await taken(server, [{ e: 'play', ake: 'nosuchkey', xid: 'typo', xsqno: 1 }]);
   await taken(server, 'nonsense');
-  assert.equal((await server.json('/data/v1/beacons/recent')).data.length, 1);
+  const mine = await server.json('/data/v1/beacons/recent');
+  assert.deepEqual([mine.data.length, mine.total_row_count, mine.refused_later], [1, 1, []]);
   const unclaimed = (await server.json('/data/v1/beacons/recent?unclaimed=true')).data;
   assert.deepEqual(unclaimed.map(one => one.problem?.reason ?? one.events[0].refused), ['not_json', 'unknown_env']);
   assert.equal((await server.get('/data/v1/beacons/recent?unclaimed=perhaps')).status, 400);

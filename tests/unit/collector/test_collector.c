@@ -308,9 +308,10 @@ static const struct json_node *recent(const char *environment_id, struct json_do
     struct jw w;
     buf_clear(text);
     jw_init(&w, text);
-    collector_recent_json(collector, environment_id, &w);
+    size_t n = collector_recent_json(collector, environment_id, &w);
     assert_false(text->failed);
     if (!json_parse(reader, buf_span(text), 1000000, doc, NULL)) fail_msg("%s", text->ptr);
+    assert_int_equal(doc->nodes->count, n);
     return doc->nodes;
 }
 

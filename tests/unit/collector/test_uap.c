@@ -14,7 +14,12 @@
 #define UAP_CORE "/usr/share/uap-core/"
 
 enum { FIELDS = 6, TEXT_BYTES = 4096 };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { EVERY = 50 }; /* the same code, many times slower */
 #else
 enum { EVERY = 1 };
