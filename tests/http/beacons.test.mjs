@@ -99,6 +99,7 @@ test('the dialects of the SDKs', async () => withServer({}, async server => {
   agent.destroy();
   await taken(server, { events: web('none', short) });
   await taken(server, web('list', short), { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+  await taken(server, zlib.gzipSync('\ufeff ' + JSON.stringify(web('marked', short)))); // a byte order mark; zipped without saying so
   for (const one of web('bare', short)) await taken(server, one, { headers: { 'transfer-encoding': 'chunked' } });
 
   const r = await view(server, 'roku');
@@ -119,13 +120,13 @@ test('the dialects of the SDKs', async () => withServer({}, async server => {
   const i = await view(server, 'ios');
   has(i, { view_start: iso(began), time_to_first_frame: 401, watch_time: 5000, used_fullscreen: true, player_autoplay: true, player_remote_played: true, video_stream_type: 'live',
     player_software: 'AVPlayer', viewer_device_model: 'iPhone15,2' });
-  for (const id of ['web', 'none', 'list', 'bare']) {
+  for (const id of ['web', 'none', 'list', 'marked', 'bare']) {
     const v = await view(server, id);
     assert.deepEqual(v.events.map(one => one.name), ['viewstart', 'play', 'viewend'], id);
     assert.equal(v.exit_before_video_start, true, id);
   }
   assert.equal(await dropped(server, 'no_view_id'), 1); // Roku's playerready
-  assert.equal((await server.json('/data/v1/metrics/views/overall')).data.value, 7);
+  assert.equal((await server.json('/data/v1/metrics/views/overall')).data.value, 8);
 }));
 
 test('preflights allow whatever header a sender has; other methods do not reach the collector', async () => withServer({}, async server => {

@@ -362,7 +362,9 @@ enum drop mux_decode(const struct mux_keys *keys, const struct format_input *in,
     struct mux m = {.keys = keys, .in = in, .out = out, .doc = &doc, .newest_viewer_ms = INT64_MIN};
     m.keys_max = limit_of(in->limits.keys, FORMAT_KEYS_MAX);
     uint32_t values_max = limit_of(in->limits.values, FORMAT_NODES_MAX);
-    if (!json_parse(in->json, in->body, values_max, &doc, &out->why)) return body_refused(out->why);
+    /* Some writers of text put a byte order mark first. */
+    struct span text = span_from(in->body, span_starts(in->body, SPAN("\xEF\xBB\xBF")) ? 3 : 0);
+    if (!json_parse(in->json, text, values_max, &doc, &out->why)) return body_refused(out->why);
     uint32_t count;
     const struct json_node *node;
     if (!body_events(&doc, &count, &node)) return DROP_no_events;
