@@ -314,7 +314,8 @@ static bool start_pipeline(struct app *app, unsigned shards)
 static struct http_limits limits_of(const struct options *o)
 {
     struct http_limits limits = http_limits_default();
-    limits.body_bytes_keep = (size_t)options_number(o, "beacon-bytes-max");
+    size_t beacon_bytes = (size_t)options_number(o, "beacon-bytes-max");
+    if (beacon_bytes > limits.body_bytes_keep) limits.body_bytes_keep = beacon_bytes; /* the API has its own needs */
     limits.connections_max = (size_t)options_number(o, "connections-max");
     limits.connections_per_address_max = (size_t)options_number(o, "connections-per-address-max");
     size_t files = cli_files_raise(limits.connections_max + CLI_FILES_RESERVED);
