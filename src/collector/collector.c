@@ -18,7 +18,7 @@ enum {
     POST_BLOCK_BYTES = 6 * 1024, /* what a usual post needs */
     POST_ARENA_MAX = 2 * COLLECTOR_BODY_BYTES_MAX + 16 * 1024 * 1024,
     POST_KEEP_BYTES = 64 * 1024, /* a larger arena is given back instead of reused */
-    POSTS_FREE_MAX = 1024,
+    POSTS_FREE_MAX = 4096,
     PAYLOAD_BYTES_MAX = COLLECTOR_BODY_BYTES_MAX + 64 * 1024,
     SCRATCH_KEEP_BYTES = 256 * 1024,
     SCRATCH_SLOTS = 64,

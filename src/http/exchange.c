@@ -33,6 +33,7 @@ struct http_exchange *http_exchange_take(struct http_connection *c)
     if (e != NULL) {
         loop->free_exchanges = e->next;
         loop->free_exchange_count--;
+        if (loop->free_exchange_count < loop->free_exchange_low) loop->free_exchange_low = loop->free_exchange_count;
     } else {
         e = exchange_new(loop);
     }
@@ -76,12 +77,7 @@ void http_exchange_release(struct http_exchange *e)
     e->connection = NULL;
     free(e->owned);
     e->owned = NULL;
-    bool full = loop->free_exchange_count >= HTTP_FREE_MAX;
-    if (full || e->body_cap > HTTP_BODY_KEPT_BYTES) http_exchange_body_drop(e);
-    if (full) {
-        http_exchange_free(e);
-        return;
-    }
+    if (e->body_cap > HTTP_BODY_KEPT_BYTES) http_exchange_body_drop(e);
     arena_reset(&e->arena);
     if (e->arena.end - e->arena.at > HTTP_OUT_KEPT_BYTES) arena_free(&e->arena);
     buf_clear(&e->out);
@@ -89,6 +85,20 @@ void http_exchange_release(struct http_exchange *e)
     e->next = loop->free_exchanges;
     loop->free_exchanges = e;
     loop->free_exchange_count++;
+}
+
+/* Answers leave in groups, so that all requests under way may become free at once and be needed again a moment later: a
+ * fixed number would free and allocate the rest with each group. Half of what was idle goes with each tick. */
+void http_exchange_trim(struct http_loop *loop)
+{
+    for (size_t n = (loop->free_exchange_low + 1) / 2; n > 0; n--) {
+        struct http_exchange *e = loop->free_exchanges;
+        loop->free_exchanges = e->next;
+        loop->free_exchange_count--;
+        http_exchange_body_drop(e);
+        http_exchange_free(e);
+    }
+    loop->free_exchange_low = loop->free_exchange_count;
 }
 
 bool http_exchange_body_room(struct http_exchange *e, size_t len)

@@ -28,7 +28,7 @@ enum {
     HTTP_LOOPS_MAX = 16,
     HTTP_READ_BYTES = 64 * 1024,      /* one read */
     HTTP_PLAIN_BYTES = 16 * 1024,     /* one TLS record */
-    HTTP_FREE_MAX = 256,              /* exchanges, and connections, kept for reuse by a loop */
+    HTTP_FREE_MAX = 256,              /* connections kept for reuse by a loop */
     HTTP_BODY_KEPT_BYTES = 16 * 1024, /* a larger body buffer is given back after its request */
     HTTP_OUT_KEPT_BYTES = 64 * 1024,
     HTTP_ARENA_BYTES_MAX = 64 * 1024 * 1024,
@@ -121,6 +121,7 @@ struct http_loop {
     size_t tickets; /* deferred and not yet taken from `finished` */
     struct http_exchange *free_exchanges;
     size_t free_exchange_count;
+    size_t free_exchange_low; /* the smallest count since the last tick: so many were not needed */
     struct http_connection *free_connections;
     size_t free_connection_count;
     uint64_t requests;       /* not yet added to the counter */
@@ -181,6 +182,8 @@ bool http_send_cipher(struct http_connection *c);
 struct http_exchange *http_exchange_take(struct http_connection *c);
 void http_exchange_release(struct http_exchange *e);
 void http_exchange_free(struct http_exchange *e);
+/* Frees some of those that nobody needed since the last call. */
+void http_exchange_trim(struct http_loop *loop);
 /* Room for len more body bytes. false: the server's memory bound is reached. */
 bool http_exchange_body_room(struct http_exchange *e, size_t len) MUST_USE;
 void http_exchange_body_drop(struct http_exchange *e);

@@ -88,6 +88,7 @@ static void on_tick(uv_timer_t *timer)
     struct http_loop *loop = timer->data;
     uint64_t now = uv_now(&loop->uv);
     loop_count_requests(loop);
+    http_exchange_trim(loop);
     for (struct http_connection *c = loop->connections, *next; c; c = next) {
         next = c->next;
         if (now >= c->deadline_ms) http_connection_tick(c, now);
