@@ -71,7 +71,7 @@ async function ingest() {
 
 function memory() {
   const views = Number(process.env.BENCH_OPEN_VIEWS ?? 200_000), captures = path.join(ROOT, 'tests/captures');
-  const files = fs.readdirSync(captures).filter(name => name.endsWith('.jsonl') && !name.includes('.long.') && !name.startsWith('cmcd')).map(name => path.join(captures, name));
+  const files = fs.readdirSync(captures).filter(name => /^[^.]+\.jsonl$/.test(name)).map(name => path.join(captures, name));
   const m = JSON.parse(execFileSync(path.join(BUILD, 'bench/open_views'), [String(views), ...files], { encoding: 'utf8' }));
   const perView = m.events / m.views, allowed = 1536 + 100 * perView;
   console.log(`\n# Memory of ${m.views.toLocaleString('en')} open views of the captures' mix, ${perView.toFixed(1)} events each`);

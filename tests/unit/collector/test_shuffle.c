@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A view's row depends only on the set of its events: 10,000 random shuffles with duplications of the views of every
- * recording, each folded and compared byte for byte with the row of the recorded order. All POSTs get one receive time
- * here, since which POST delivered an event first is a fact of its own (event_time). */
+ * recording, and as many of simulated views, each folded and compared byte for byte with the row of the order in which
+ * the player made the events. All POSTs get one receive time here, since which POST delivered an event first is a fact
+ * of its own (event_time). */
 #include "captures.h"
 
 #include "collector/formats/format.h"
+#include "sim/viewer.h"
 #include "views/view.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
-enum { SHUFFLES = 10000, VIEWS_MAX = 256, EVENTS_MAX = 2000, POSTS_MAX = 1024, ARENA_BYTES_MAX = 256 << 20 };
+enum { SHUFFLES = 10000, SIMULATED = 400, VIEWS_MAX = 1024, EVENTS_MAX = 2000, POSTS_MAX = 8192, ARENA_BYTES_MAX = 1 << 30 };
 
 struct arrival {
     const struct beacon *b;
@@ -27,7 +29,7 @@ struct recorded {
 
 static struct recorded views[VIEWS_MAX];
 static struct beacon posts[POSTS_MAX];
-static size_t view_count, post_count;
+static size_t view_count, recorded_count, post_count;
 static struct view_strings *strings;
 static uint64_t random_state = 42;
 
@@ -98,20 +100,62 @@ static size_t shuffled(const struct recorded *v, struct arrival *out)
     return n;
 }
 
-static void test_shuffles(void **state)
+static void shuffle_views(const struct recorded *some, size_t count)
 {
-    (void)state;
     static struct arrival order[2 * EVENTS_MAX];
     struct buf row;
     buf_init(&row, 16 << 20);
-    for (size_t i = 0; i < view_count; i++) row_of(views[i].events, views[i].n, &views[i].row);
     for (int round = 0; round < SHUFFLES; round++) {
-        const struct recorded *v = &views[(size_t)round % view_count];
+        const struct recorded *v = &some[(size_t)round % count];
         buf_clear(&row);
         row_of(order, shuffled(v, order), &row);
-        if (!span_eq(buf_span(&row), buf_span(&v->row))) fail_msg("%s, shuffle %d: the row differs", v->capture, round);
+        if (!span_eq(buf_span(&row), buf_span(&v->row)))
+            fail_msg("%s, view %.*s, shuffle %d: the row differs", v->capture, SPAN_ARG(v->id), round);
     }
     buf_free(&row);
+}
+
+static void test_recordings(void **state)
+{
+    (void)state;
+    shuffle_views(views, recorded_count);
+}
+
+static void test_simulated(void **state)
+{
+    (void)state;
+    shuffle_views(views + recorded_count, view_count - recorded_count);
+}
+
+/* Whole sessions of the simulator: ads, live, renditions, failures, stalls, programme changes, wrong clocks. */
+static void simulate(const struct formats *formats, uint8_t format, struct json_parser *json, struct arena *arena)
+{
+    static struct sim_keys keys;
+    static struct sim_session session;
+    struct sim_options o = {.keys = &keys, .env_key = "k", .beacon_domain = "localhost:1", .seed = 11, .views = SIMULATED,
+                            .people = 200, .base_ms = 1795400000000, .median_ms = 20000, .skew = 0.1, .long_gaps = true};
+    struct buf body;
+    sim_keys_init(&keys);
+    sim_session_init(&session);
+    buf_init(&body, 4 << 20);
+    for (uint64_t i = 0; i < SIMULATED; i += session.consumed) {
+        sim_session_make(&session, &o, i, o.base_ms, o.base_ms);
+        for (uint32_t p = 0; p < session.post_count; p++) {
+            const struct sim_post *post = &session.posts[p];
+            buf_clear(&body);
+            buf_adds(&body, "{\"events\":[");
+            for (uint32_t e = 0; e < post->event_count; e++) {
+                const struct sim_event *event = &session.events[post->event_at + e];
+                buf_add_span(&body, span_make(session.json.ptr + event->json_at, event->json_len));
+                if (e + 1 < post->event_count && buf_span(&body).ptr[body.len - 1] != ',') buf_addc(&body, ',');
+            }
+            if (buf_span(&body).ptr[body.len - 1] == ',') body.len--;
+            buf_adds(&body, "]}");
+            record_post(formats, format, json, buf_span(&body), "simulated", arena);
+        }
+    }
+    buf_free(&body);
+    sim_session_free(&session);
 }
 
 int main(void)
@@ -133,10 +177,17 @@ int main(void)
                             &arena);
         buf_free(&file);
     }
-    for (size_t i = 0; i < view_count; i++) buf_init(&views[i].row, 16 << 20);
-    printf("%zu views in %zu POSTs, %d shuffles\n", view_count, post_count, SHUFFLES);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shuffles)};
-    int failed = view_count < 30 || cmocka_run_group_tests(tests, NULL, NULL);
+    recorded_count = view_count;
+    simulate(formats, format, bodies, &arena);
+    for (size_t i = 0; i < view_count; i++) {
+        buf_init(&views[i].row, 16 << 20);
+        row_of(views[i].events, views[i].n, &views[i].row);
+    }
+    printf("%zu recorded and %zu simulated views in %zu POSTs, %d shuffles each\n", recorded_count,
+           view_count - recorded_count, post_count, SHUFFLES);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_recordings), cmocka_unit_test(test_simulated)};
+    bool enough = recorded_count >= 30 && view_count - recorded_count >= SIMULATED;
+    int failed = !enough || cmocka_run_group_tests(tests, NULL, NULL);
     for (size_t i = 0; i < view_count; i++) buf_free(&views[i].row);
     view_strings_free(strings);
     json_parser_free(lines);
