@@ -6,12 +6,15 @@ import { after, before, test } from 'node:test';
 import { until } from '../lib/server.mjs';
 import { inParallel, Simulated } from './simulated.mjs';
 
-let server, original, errors;
+let server, original, errors, views;
 
 before(async () => {
   server = await new Simulated({ views: 500, seed: 5 }).start();
+  views = server.truth.length;
+  // Those with an error event, and a tenth of the others.
+  const stored = await server.details();
   original = new Map();
-  await inParallel(server.truth, async ({ view_id: id }) => original.set(id, await detail(id)));
+  await inParallel(server.truth.filter(({ view_id: id }, i) => stored.get(id).error_ids.length > 0 || i % 10 === 0), async ({ view_id: id }) => original.set(id, await detail(id)));
   errors = new Map();
   for (const view of original.values()) errors.set(view.view_id, errorsOf(view));
 });
@@ -72,7 +75,7 @@ async function assertOutcomes(rules) {
   });
   const { value, total_views: total } = await overall('playback_failure_percentage', 'sum');
   assert.equal(value, failures);
-  assert.equal(total, original.size);
+  assert.equal(total, views);
   return failures;
 }
 
@@ -85,7 +88,7 @@ async function categorise(code, change) {
     counts.add((await overall('views', 'count')).value);
     return (await server.json(`/data/v1/errors/${id}?${server.window}`)).data.rewrite.status === 'done';
   }, { seconds: 180 });
-  assert.deepEqual([...counts], [original.size]);
+  assert.deepEqual([...counts], [views]);
   return data;
 }
 
