@@ -10,7 +10,18 @@
 
 #include "base/buf.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+/* JSON_HUGE is a number that no double holds (1e999): valid JSON, but no number to whoever wants one. */
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_INT,
+    JSON_DOUBLE,
+    JSON_HUGE,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json_node {
     uint8_t type;    /* enum json_type */

@@ -167,8 +167,8 @@ bool number_double(json_parser &p, const char *start, const char *end, json_node
     double d = 0;
     auto r = std::from_chars(start, end, d);
     if (r.ec == std::errc::result_out_of_range) d = strtod(start, nullptr); // an underflow is 0
-    if (r.ec == std::errc::invalid_argument || !std::isfinite(d)) return fail(p, "bad number");
-    node.type = JSON_DOUBLE;
+    if (r.ec == std::errc::invalid_argument) return fail(p, "bad number");
+    node.type = std::isfinite(d) ? JSON_DOUBLE : JSON_HUGE;
     node.v.d = d;
     return true;
 }
