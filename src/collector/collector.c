@@ -466,7 +466,16 @@ static void intake_remember(struct intake *in, enum drop why, const struct viewe
         .env_key = in->env_key,
         .limits = in->c->options.limits,
     };
-    bool none = in->judgement_count == 0;
+    bool none = in->judgement_count == 0, dnt = false;
+    for (uint32_t i = 0; i < in->judgement_count; i++) dnt = dnt || in->judgements[i].verdict == DROP_dnt;
+    if (dnt) { /* who does not want to be tracked is not shown either */
+        post.body = SPAN("");
+        post.viewer = NULL;
+        post.judgements = NULL;
+        post.judgement_count = 0;
+        post.env_key = SPAN("");
+        if (why == DROP_NONE) post.problem = DROP_dnt;
+    }
     for (uint32_t i = 0; i < in->judgement_count; i++) {
         const char *id = in->judgements[i].env.id;
         uint32_t before = 0;

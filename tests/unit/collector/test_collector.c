@@ -354,6 +354,14 @@ static void test_recent(void **state)
     e = json_first(path(&doc, json_first(list), "events"));
     assert_true(span_is(json_string(path(&doc, e, "refused")), "disabled_env"));
 
+    assert_int_equal(post_with("DNT: 1\r\nUser-Agent: private/1\r\n", BODY(EVENT("dnt", "secret-view", 1))), 200);
+    list = recent("id-dnt", &doc, &text);
+    p = json_first(list); /* that something came, and why it is not shown */
+    assert_true(span_is(json_string(path(&doc, path(&doc, p, "problem"), "reason")), "dnt"));
+    assert_true(json_is(path(&doc, p, "user_agent"), JSON_NULL));
+    assert_int_equal(path(&doc, p, "events")->count, 0);
+    assert_null(strstr(text.ptr, "secret-view"));
+
     assert_int_equal(post(BODY(EVENT("typo", "r3", 1))), 200); /* nobody's */
     list = recent("", &doc, &text);
     e = json_first(path(&doc, json_first(list), "events"));
