@@ -344,6 +344,9 @@ test('an environment is added, changed, and removed by its name after the page s
   );
   assert.equal(await d.page.locator('tr', { hasText: 'Doomed' }).count(), 0);
   assert.equal(new URL(d.page.url()).searchParams.get('e'), d.server.environment_id);
+  // Nor is it offered any more: with one environment there is no choice.
+  await d.page.locator('.environment select').waitFor({ state: 'detached' });
+  assert.equal(await d.page.locator('.environment strong').innerText(), 'Production');
   // The last one stays, and says why.
   await button('Remove Production').click();
   await d.page.fill('dialog input[name=confirm]', 'Production');

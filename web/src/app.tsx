@@ -4,7 +4,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Link } from './components/Link';
 import { entryOf, Shell } from './components/Shell';
-import { environmentId, loadPerson, person, Problem, send } from './lib/api';
+import { environmentId, loadPerson, person, Problem, send, signOut } from './lib/api';
 import { hrefTo, usePlace } from './lib/route';
 import { useStore } from './lib/store';
 import { Overview } from './pages/Overview';
@@ -106,7 +106,10 @@ export function App() {
       <main class="sign-in">
         <div class="card">
           <h1>No environment</h1>
-          <p>Your account may see no environment yet. Ask an administrator of your organisation.</p>
+          <p>Your account may see no environment yet. Ask an administrator of your organization.</p>
+          <button type="button" class="button" onClick={() => void signOut()}>
+            Sign out
+          </button>
         </div>
       </main>
     );

@@ -259,7 +259,10 @@ function Remove({ of, close }: { of: Environment; close: () => void }) {
         const confirm = new URLSearchParams({ confirm: typed });
         await send('DELETE', `${path}?${confirm}`);
         const next = person.get()!.environments.find(e => e.id !== of.id);
-        if (environmentId.get() === of.id && next) go(hrefHere({ e: next.id, f: null }), true);
+        if (environmentId.get() === of.id && next) {
+          environmentId.set(next.id); // at once: nothing may be asked about what is gone
+          go(hrefHere({ e: next.id, f: null }), true);
+        }
         await loadPerson();
       })
       .then(done => done && close());

@@ -9,10 +9,18 @@ interface ExportDay {
   export_date: string;
   files: { version: number; type: string; path: string; bytes?: number; rows?: number }[];
 }
+interface Making {
+  export_date: string;
+  rows_done: number;
+  rows_total: number;
+  days_waiting: number;
+}
+
 export function Exports() {
   const ask = { path: '/data/v1/exports/views', params: [] },
-    answer = useAsk<Envelope<ExportDay[]>>(ask);
-  const format = new Intl.NumberFormat();
+    answer = useAsk<Envelope<ExportDay[]> & { meta?: { making: Making | null } }>(ask);
+  const format = new Intl.NumberFormat(),
+    making = answer.data?.meta?.making;
   return (
     <Panel
       title="Daily files"
@@ -27,6 +35,12 @@ export function Exports() {
           ))
       }
     >
+      {making && (
+        <p class="note">
+          {making.export_date} is being made: {format.format(making.rows_done)} of {format.format(making.rows_total)}{' '}
+          views; {making.days_waiting} more {making.days_waiting === 1 ? 'day waits' : 'days wait'}.
+        </p>
+      )}
       <States
         of={answer}
         empty={a => a.data.length === 0}
