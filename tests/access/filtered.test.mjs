@@ -59,6 +59,8 @@ after(() => server?.stop());
 // What differs between two environments although the views are the same.
 const OWN = new Set(['environment_id', 'property_id', 'inserted_at', 'updated_at', 'timeframe', 'rewrite']);
 function plain(value) {
+  // The last digits of a sum depend on the order in which the store adds, which is its own affair.
+  if (typeof value === 'number') return Number(value.toPrecision(12));
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).filter(([key]) => !OWN.has(key)).map(([key, v]) =>
