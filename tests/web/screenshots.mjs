@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// screenshots.mjs DIRECTORY: every page, desktop and phone, light and dark. Run by tools/screenshots.sh.
+// screenshots.mjs DIRECTORY [NAME...]: every page, or those named, desktop and phone, light and dark. Run by
+// tools/screenshots.sh.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { EMAIL, firstframe, PASSWORD, Server, sleep, until } from '../lib/server.mjs';
@@ -7,7 +8,8 @@ import { call, signIn } from '../access/access.mjs';
 import { browser } from '../lib/site.mjs';
 import { FreshServer } from './helpers.mjs';
 
-const directory = process.argv[2];
+const [directory, ...only] = process.argv.slice(2);
+const wanted = name => only.length === 0 || only.includes(name);
 if (!directory) throw new Error('which directory?');
 mkdirSync(directory, { recursive: true });
 
@@ -121,6 +123,7 @@ try {
       const page = await chromium.newPage({ viewport, colorScheme, locale: 'en-GB', timezoneId: 'UTC' });
       const shot = async name => page.screenshot({ path: path.join(directory, `${name}-${size}-${colorScheme}.png`) });
       for (const [name, address] of Object.entries(doors)) {
+        if (!wanted(name)) continue;
         await page.goto(address);
         await page.waitForSelector('main.sign-in input');
         await shot(name);
@@ -132,6 +135,7 @@ try {
       await page.click('button[type=submit]');
       await page.waitForSelector('.shell main h1');
       for (const [name, address] of Object.entries(pages)) {
+        if (!wanted(name)) continue;
         await page.goto(server.url + address);
         await page.waitForSelector('.shell main h1');
         await sleep(200);
