@@ -157,6 +157,12 @@ list.push(
     agent(chrome, [['viewstart', 0, { view_start: T0, ...seq(1) }]]),
       agent(firefox, [['viewstart', 0, { view_start: T0, ...seq(1) }], ['viewend', 6000, seq(6)]]),
   ], expect: { viewer_application_name: 'Chrome' } },
+  { item: '17', name: 'the network of the lowest number', posts: [
+    { headers: { 'x-forwarded-for': '8.8.8.8' }, events: [['hb', 500, seq(2)]] },
+    { headers: { 'x-forwarded-for': '133.11.0.1' }, events: [['viewstart', 0, { view_start: T0, ...seq(1) }], ['viewend', 1000, seq(3)]] },
+  ], expect: { country_code: 'JP', country_name: 'Japan', continent_code: 'AS', asn: 2501, latitude: '35.6', longitude: '139.7' } },
+  { item: '37', name: 'south and west are cut towards zero', posts: [{ headers: { 'x-forwarded-for': '200.160.2.3' }, events: [begin, ['viewend', 1000]] }],
+    expect: { country_code: 'BR', latitude: '-23.5', longitude: '-46.6' } },
   { item: '17', name: 'a lower number brings its agent', posts: [
     agent(chrome, [['viewstart', 0, { view_start: T0, ...seq(3) }]]), agent(firefox, [['loadstart', -100, seq(2)], ['viewend', 6000, seq(6)]]),
   ], expect: { viewer_application_name: 'Firefox' } },

@@ -106,9 +106,10 @@ export default [
     { rendition_change_count: null, rendition_upshift_count: null, rendition_downshift_count: null }],
   ['25', 'not watched: null', [begin, ['renditionchange', 500, rate(400)], ['renditionchange', 600, rate(800)], end],
     { rendition_change_count: null, rendition_upshift_count: null }],
-  ['25', 'the first renditionchange is no change', [['viewstart', 0, { view_start: T0, ...rate(400) }], frame, ['renditionchange', 500, rate(800)],
-    ['renditionchange', 600, rate(400)], end],
-    { rendition_change_count: 1, rendition_downshift_count: 1 }],
+  ['25', 'known before the first renditionchange', [['viewstart', 0, { view_start: T0, ...rate(400) }], frame, ['renditionchange', 500, rate(800)],
+    ['renditionchange', 600, rate(400)], end], { rendition_change_count: 2, rendition_upshift_count: 1, rendition_downshift_count: 1 }],
+  ['25', 'known from another event', played(['renditionchange', 500, rate(400)], ['hb', 550, rate(800)], ['renditionchange', 600, rate(800)]),
+    { rendition_change_count: 0 }],
   ['25', 'a bitrate seen without a renditionchange', played(['hb', 500, rate(400)]), { rendition_change_count: 0, rendition_upshift_count: 0,
     rendition_downshift_count: 0 }],
   // 26: first and last rendition.

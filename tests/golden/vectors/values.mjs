@@ -93,6 +93,7 @@ export default [
   ['unknown keys and events', [...steps([['foo', 1], ['video_foo', 'x'], ['=zzz__q_', 2], ['=', 3], ['=_', 4], ['custom_21', 'no'],
     ['custom_0', 'no']]).toSpliced(3, 0, ['myevent', 600, { video_title: 'kept' }])],
     { video_title: 'kept', 'event:myevent': 1, foo: undefined, custom_21: undefined }],
+  ['long names of events', steps([]).toSpliced(2, 0, [long('x', 200), 600]), { ['event:' + long('x', 64)]: 1 }],
   // 4: sampled views weigh one; the rate is shown.
   ['the sample rate is shown', values('mux_sample_rate', 0.1), { mux_sample_rate: 0.1 }],
   ['no cap of experiment names', values('experiment_name', 'x-11'), { experiment_name: 'x-11' }],
