@@ -288,6 +288,7 @@ static bool start_pipeline(struct app *app, unsigned shards)
     options.shards = shards;
     options.journal.dir = app->journal_dir;
     options.journal.bytes_max = (uint64_t)options_number(o, "journal-max-gb") << 30;
+    options.journal.free_percent_min = (unsigned)options_number(o, "disk-free-percent-min");
     options.views.visible_after_ms = options_number(o, "view-visible-after") * 1000;
     options.views.final_after_ms = options_number(o, "view-final-after") * 1000;
     options.views.grace_ms = options_number(o, "view-grace-ms");

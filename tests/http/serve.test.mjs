@@ -210,11 +210,13 @@ test('under 5 % of free disk beacons are answered 503, /readyz says so, and both
   fs.writeFileSync(path.join(dir, 'shim.c'), SHIM);
   execFileSync('cc', ['-shared', '-fPIC', '-o', shim, path.join(dir, 'shim.c'), '-ldl']);
   fs.writeFileSync(share, '50');
-  process.env.LD_PRELOAD = shim;
-  process.env.FREE_PERCENT_FILE = share;
-  const server = new Server();
-  t.after(() => server.stop());
-  try { await server.start(); } finally { delete process.env.LD_PRELOAD; delete process.env.FREE_PERCENT_FILE; }
+  const shimmed = async args => {
+    const server = new Server({ serve: args });
+    t.after(() => server.stop());
+    Object.assign(process.env, { LD_PRELOAD: shim, FREE_PERCENT_FILE: share });
+    try { return await server.start(); } finally { delete process.env.LD_PRELOAD; delete process.env.FREE_PERCENT_FILE; }
+  };
+  const server = await shimmed([]);
   const send = () => fetch(server.url + '/', { method: 'POST', body: beacon(server.env_key, 'disk') });
   assert.equal((await send()).status, 200);
   fs.writeFileSync(share, '4.9');
@@ -230,6 +232,10 @@ test('under 5 % of free disk beacons are answered 503, /readyz says so, and both
   await until('200 again', async () => (await send()).status === 200);
   assert.equal((await fetch(server.url + '/readyz')).status, 200);
   assert.match(server.log, /journal_disk_space low=1[\s\S]*journal_disk_space low=0/);
+
+  fs.writeFileSync(share, '1.5'); // on a very large disk that is enough
+  const large = await shimmed(['--disk-free-percent-min', '1']);
+  assert.equal((await fetch(large.url + '/', { method: 'POST', body: beacon(large.env_key, 'disk') })).status, 200);
 });
 
 test('SIGTERM ends a server that still waits for its store', async t => {
