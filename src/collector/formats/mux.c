@@ -187,9 +187,10 @@ static void event_member(struct mux *m, struct mux_event *e, const struct json_n
     }
     if (field == FIELD_env_key) e->env_key = v.v.s;
     if (type_is_text(type)) {
-        bool cut = type == FIELD_RANGES && v.v.s.len < (value->type == JSON_STRING ? value->v.s : value->raw).len;
+        bool cut = v.v.s.len < (value->type == JSON_STRING ? value->v.s : value->raw).len;
         v.v.s = text_keep(m, value, v.v.s);
-        if (cut) v.v.s = ranges_close(m, v.v.s);
+        if (cut) event_ignored(m, key->v.s, "too long: it is cut");
+        if (cut && type == FIELD_RANGES) v.v.s = ranges_close(m, v.v.s);
     }
     if (e->seen[field] == e->serial) { /* twice, or under two names: the last one counts */
         e->values[e->place[field]] = v;

@@ -346,8 +346,19 @@ static void test_recent(void **state)
     const struct json_node *ignored = path(&doc, e, "ignored");
     assert_int_equal(ignored->count, 2);
     assert_true(span_is(json_string(path(&doc, json_first(ignored), "key")), "pwd"));
+    assert_true(span_is(json_string(path(&doc, json_first(ignored), "why")), "wants a number from 0 to 2147483647"));
     e = json_next(&doc, e);
     assert_true(span_is(json_string(path(&doc, e, "refused")), "no_sequence"));
+
+    char body[4096], title[2000];
+    memset(title, 'x', sizeof title - 1);
+    title[sizeof title - 1] = 0;
+    (void)snprintf(body, sizeof body, "[{\"ake\":\"few\",\"xid\":\"long\",\"xsqno\":1,\"vtt\":\"%s\"}]", title);
+    assert_int_equal(post(body), 200);
+    list = recent("id-few", &doc, &text);
+    e = json_first(path(&doc, json_first(list), "events"));
+    assert_int_equal(json_string(path(&doc, path(&doc, e, "fields"), "video_title")).len, 1024);
+    assert_true(span_is(json_string(path(&doc, json_first(path(&doc, e, "ignored")), "why")), "too long: it is cut"));
 
     assert_int_equal(post(BODY(EVENT("off", "r2", 1))), 200); /* a disabled environment sees why */
     list = recent("id-off", &doc, &text);
