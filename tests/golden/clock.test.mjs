@@ -79,7 +79,7 @@ test('events over a day old are refused, a viewend is not', async () => {
 
 test('a viewend waits a little for the events before it', async () => {
   const now = Date.now(), sent = { transmission_timestamp: now };
-  await Promise.all([post(sent, event('gap', 1, 'viewstart', now), event('gap', 4, 'viewend', now + 2)),
+  await Promise.all([post(sent, event('gap', 1, 'viewstart', now), event('gap', 3, 'viewend', now + 2)),
     post(sent, event('gap', 2, 'hb', now + 1, { custom_1: 'in' }))]);
   assert.equal((await visible(server, 'gap')).custom_1, 'in');
 });
