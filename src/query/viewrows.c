@@ -99,7 +99,7 @@ static void list_cut(struct buf *where, const struct view_list_question *questio
     buf_add_span(&same, buf_span(where));
     buf_addf(where,
              " AND view_end %s (SELECT if(count() < %lld, toInt64(%lld), %s(e)) FROM (SELECT view_end AS e FROM "
-             "firstframe.views WHERE final = 1 AND (",
+             "firstframe.views WHERE indexHint(final = 1) AND (",
              down ? ">=" : "<=", (long long)n, (long long)(down ? w->start_s : w->end_s) * 1000, down ? "min" : "max");
     buf_add_span(where, buf_span(&same));
     buf_addf(where, ") ORDER BY view_end %s LIMIT %lld))", down ? "DESC" : "ASC", (long long)n);
@@ -152,7 +152,7 @@ enum err query_view_list(struct query *q, const struct view_list_question *quest
 #define READ_AI64(in) read_ints(arena, in)
 #define READ_AF64(in) read_doubles(arena, in)
 
-#define SQL_LC(name) "CAST(" name " AS Nullable(String)) AS " name
+#define SQL_LC(name) name /* in RowBinary like a plain text */
 #define SQL_STR(name) name
 #define SQL_I32(name) name
 #define SQL_I64(name) name

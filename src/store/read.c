@@ -45,9 +45,11 @@ void store_final_of_pending_sql(struct buf *sql, int64_t pending_from_ms)
         buf_addf(sql, " AND view_end >= %" PRId64, pending_from_ms - END_MOVES_BACK_MS_MAX);
 }
 
-static void branch_sql(struct buf *sql, const char *columns, struct span where, const char *which)
+/* A part holds final rows or pending ones, since the partition says which. So it is enough that parts are chosen by it:
+ * to ask every row once more takes a quarter of a question's time. */
+static void branch_sql(struct buf *sql, const char *columns, struct span where, bool final)
 {
-    buf_addf(sql, "SELECT %s FROM firstframe.views WHERE %s", columns, which);
+    buf_addf(sql, "SELECT %s FROM firstframe.views WHERE indexHint(final = %d)", columns, final);
     if (where.len) {
         buf_adds(sql, " AND (");
         buf_add_span(sql, where);
@@ -59,10 +61,10 @@ void store_views_from(struct buf *sql, const struct store *s, const char *column
 {
     int64_t pending_from_ms = store_pending_from(s);
     buf_addc(sql, '(');
-    branch_sql(sql, columns, where, "final = 1");
+    branch_sql(sql, columns, where, true);
     if (pending_from_ms != INT64_MAX) {
         buf_adds(sql, " UNION ALL ");
-        branch_sql(sql, columns, where, "final = 0");
+        branch_sql(sql, columns, where, false);
         /* where has to hold for the version that counts, so which one that is comes without it. */
         buf_adds(sql, " AND (id_hi, id_lo, version) IN (SELECT id_hi, id_lo, max(version) FROM firstframe.views "
                       "WHERE final = 0 AND (id_hi, id_lo) NOT IN (SELECT id_hi, id_lo FROM firstframe.views WHERE ");
