@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 1024 * 1024 };
+enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 1024 * 1024, PERCENTILES_MAX = 4 };
 
 static const struct {
     const char *label, *shown, *metric;
@@ -22,44 +22,85 @@ static const struct {
 #undef ITEM
 };
 
-/* Of a column that may be null: without any value there is nothing to sort. */
-static void percentile_sql(struct buf *outer, struct query *q, double share, const char *column)
+static double share_of(const struct comparison_row *row)
 {
+    return row->measure == MEASURE_MEDIAN ? 0.5 : row->metric->better == BETTER_LOWER ? 0.95 : 0.05;
+}
+
+static bool is_percentile(const struct comparison_row *row)
+{
+    return row->measure == MEASURE_MEDIAN || row->measure == MEASURE_95TH;
+}
+
+/* Of a column that may be null: without any value there is nothing to sort. All percentiles of a metric are written
+ * alike and picked from, so that the store keeps and sorts its values once. */
+static void percentile_sql(struct buf *outer, struct query *q, const struct comparison *all,
+                           const struct comparison_row *row, const char *column)
+{
+    double shares[PERCENTILES_MAX];
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct comparison_row *other = &all->rows[i];
+        if (other->metric != row->metric || !is_percentile(other)) continue;
+        BUG_IF(n == PERCENTILES_MAX);
+        if (other == row) at = n;
+        shares[n++] = share_of(other);
+    }
     buf_addf(outer, "if(count(%s) = 0, nan, ", column);
-    store_percentile(outer, q->store, share, column);
+    store_percentile_of(outer, q->store, shares, n, at, column);
     buf_addc(outer, ')');
 }
 
-/* The aggregate of row i over inner columns of its own: v<i>, and a<i>, b<i> for an average of ratios. */
-static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const struct comparison_row *row, size_t i)
+/* The view's value of a metric in its own type: integers are summed and sorted faster. */
+static void value_sql(struct buf *inner, const struct metric *m)
+{
+    if (m->kind == METRIC_RATIO) metric_value_sql(m, inner);
+    else if (strcmp(m->population, "1") == 0) buf_adds(inner, m->a);
+    else buf_addf(inner, "if(%s, %s, NULL)", m->population, m->a);
+}
+
+/* The inner columns of the first row of each metric: v<i>, and a<i>, b<i> of a ratio. */
+static void columns_sql(struct buf *inner, const struct metric *m, size_t i)
+{
+    buf_adds(inner, ", ");
+    value_sql(inner, m);
+    buf_addf(inner, " AS v%zu", i);
+    if (m->kind == METRIC_RATIO)
+        buf_addf(inner, ", if(isNull(v%zu), NULL, toFloat64(%s)) AS a%zu, if(isNull(v%zu), NULL, toFloat64(%s)) AS b%zu",
+                 i, m->a, i, i, m->b, i);
+}
+
+static void aggregate_sql(struct buf *outer, struct query *q, const struct comparison *all,
+                          const struct comparison_row *row, size_t i)
 {
     const struct metric *m = row->metric;
     char column[24];
     (void)snprintf(column, sizeof column, "v%zu", i);
     if (m->kind == METRIC_VIEWERS) {
-        buf_addf(inner, ", %s AS %s", m->a, column);
         buf_addf(outer, ", ifNull(toFloat64(uniqExact(%s)), 0)", column);
         return;
     }
-    buf_adds(inner, ", ");
-    metric_value_sql(m, inner);
-    buf_addf(inner, " AS %s", column);
-    bool ratio = m->kind == METRIC_RATIO && row->measure == MEASURE_AVG;
-    if (ratio)
-        buf_addf(inner, ", if(isNull(%s), NULL, toFloat64(%s)) AS a%zu, if(isNull(%s), NULL, toFloat64(%s)) AS b%zu",
-                 column, m->a, i, column, m->b, i);
     buf_adds(outer, ", assumeNotNull(ifNull(");
     switch (row->measure) {
     case MEASURE_COUNT: buf_addf(outer, "toFloat64(count(%s))", column); break;
     case MEASURE_SUM: buf_addf(outer, "toFloat64(ifNull(sum(%s), 0))", column); break;
     case MEASURE_AVG:
-        if (ratio) buf_addf(outer, "toFloat64(sum(a%zu) / sum(b%zu))", i, i);
+        if (m->kind == METRIC_RATIO) buf_addf(outer, "toFloat64(sum(a%zu) / sum(b%zu))", i, i);
         else buf_addf(outer, "toFloat64(avg(%s))", column);
         break;
-    case MEASURE_MEDIAN: percentile_sql(outer, q, 0.5, column); break;
-    case MEASURE_95TH: percentile_sql(outer, q, m->better == BETTER_LOWER ? 0.95 : 0.05, column); break;
+    case MEASURE_MEDIAN:
+    case MEASURE_95TH: percentile_sql(outer, q, all, row, column); break;
     }
     buf_adds(outer, ", nan))");
+}
+
+static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const struct comparison *all, size_t i)
+{
+    const struct metric *m = all->rows[i].metric;
+    size_t first = 0;
+    while (all->rows[first].metric != m) first++;
+    if (first == i) columns_sql(inner, m, i);
+    aggregate_sql(outer, q, all, &all->rows[i], first);
 }
 
 /* Fills the rows of one clock, and views, watch and playing time of its population. */
@@ -75,7 +116,7 @@ static enum err run_clock(struct query *q, const char *environment_id, const str
     buf_adds(&outer, "SELECT toInt64(count()), toInt64(sum(w)), toInt64(sum(p))");
     buf_adds(&inner, "toInt64(ifNull(watch_time, 0)) AS w, ifNull(view_playing_time, 0) AS p");
     for (size_t i = 0; i < out->count; i++)
-        if (out->rows[i].metric->clock == clock) row_sql(&outer, &inner, q, &out->rows[i], i);
+        if (out->rows[i].metric->clock == clock) row_sql(&outer, &inner, q, out, i);
     question_where(&where, environment_id, window, clock, filters);
     buf_adds(&outer, " FROM ");
     store_views_from(&outer, q->store, inner.ptr, buf_span(&where));

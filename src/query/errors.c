@@ -36,8 +36,10 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
         row->views = rb_i64(&in);
         row->last_seen_ms = rb_i64(&in);
         if (!in.ok) return ERR_CORRUPT;
-        *all_views += row->views;
-        if (none) continue;
+        if (none) {
+            *all_views = row->views;
+            continue;
+        }
         row->code = code.ptr ? arena_copy(q->arena, code) : code;
         row->message = message.ptr ? arena_copy(q->arena, message) : message;
         n++;
@@ -52,24 +54,30 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
 enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
                       const struct filters *filters, struct error_row **out, size_t *count, int64_t *all_views)
 {
-    struct buf sql, where, rows;
+    struct buf sql, where, erring, rows;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&where, SQL_BYTES_MAX);
+    buf_init(&erring, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
     *all_views = 0;
     question_where(&where, environment_id, window, CLOCK_END, filters);
-    buf_adds(&sql,
-             "SELECT CAST(id AS Nullable(Int64)), if(isNull(id), NULL, any(code)), if(isNull(id), NULL, any(message)), "
-             "toInt64(count()), toInt64(max(seen)) FROM ");
+    buf_add_span(&erring, buf_span(&where));
+    buf_adds(&erring, " AND isNotNull(error_type_id)");
+    /* The texts are read for views with an error only; all views are counted apart. */
+    buf_adds(&sql, "SELECT CAST(id AS Nullable(Int64)), any(code), any(message), toInt64(count()), toInt64(max(seen)) FROM ");
     store_views_from(&sql, q->store,
                      "error_type_id AS id, CAST(player_error_code AS Nullable(String)) AS code, "
                      "CAST(player_error_message AS Nullable(String)) AS message, ifNull(error_last_seen, 0) AS seen",
-                     buf_span(&where));
-    buf_adds(&sql, " GROUP BY id");
-    enum err e = sql.failed || where.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
+                     buf_span(&erring));
+    buf_adds(&sql, " GROUP BY id UNION ALL SELECT CAST(NULL AS Nullable(Int64)), CAST(NULL AS Nullable(String)), "
+                   "CAST(NULL AS Nullable(String)), toInt64(count()), toInt64(0) FROM ");
+    store_views_from(&sql, q->store, "view_end", buf_span(&where));
+    bool failed = sql.failed || where.failed || erring.failed;
+    enum err e = failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     if (e == ERR_NONE) e = rows_read(q, buf_span(&rows), out, count, all_views);
     buf_free(&sql);
     buf_free(&where);
+    buf_free(&erring);
     buf_free(&rows);
     return e;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The statement is
  *   SELECT k, x0.., c0.. FROM (SELECT t AS k, g0.., <aggregates> AS c0.. FROM <views> GROUP BY t, g0..) ORDER BY ..
- * LIMIT .. where <views> is one branch for each clock that the metrics use; a metric's value v<i> is null in the branch
- * of the other clock. */
+ * LIMIT .. where <views> is one branch for each clock that the metrics use; a metric's value v<i>, i being the first
+ * column that asks for it, is null in the branch of the other clock. */
 #include "query/pivot.h"
 
 #include "store/dialect.h"
@@ -39,20 +39,34 @@ static bool needs_ratio(const struct pivot_metric *m)
     return m->metric->kind == METRIC_RATIO && m->kind == PIVOT_MEASURE && m->measure == MEASURE_AVG;
 }
 
-/* v<i>, and a<i>, b<i> for an average of ratios; null where the clock is another one. */
-static void value_sql(struct buf *sql, const struct pivot_metric *m, size_t i, enum metric_clock clock)
+/* The first column asked for of the same metric, whose inner columns serve all of them. */
+static size_t first_of(const struct pivot *p, size_t i)
 {
-    const struct metric *of = m->metric;
+    size_t first = 0;
+    while (p->metrics[first].metric != p->metrics[i].metric) first++;
+    return first;
+}
+
+/* The view's value in its own type: integers are summed and sorted faster. */
+static void own_value_sql(struct buf *sql, const struct metric *m)
+{
+    if (m->kind == METRIC_RATIO) metric_value_sql(m, sql);
+    else if (strcmp(m->population, "1") == 0 || m->kind == METRIC_VIEWERS) buf_adds(sql, m->a);
+    else buf_addf(sql, "if(%s, %s, NULL)", m->population, m->a);
+}
+
+/* v<i>, and a<i>, b<i> for an average of ratios; null where the clock is another one, and then all of one type, since
+ * branches have to agree. */
+static void value_sql(struct buf *sql, const struct metric *of, bool ratio, size_t i, enum metric_clock clock,
+                      bool branches)
+{
     bool own = of->clock == clock;
-    if (of->kind == METRIC_VIEWERS) {
-        buf_addf(sql, ", CAST(%s AS Nullable(String)) AS v%zu", own ? of->a : "NULL", i);
-        return;
-    }
-    buf_adds(sql, ", CAST(");
-    if (own) metric_value_sql(of, sql);
+    buf_adds(sql, branches ? ", CAST(" : ", ");
+    if (own) own_value_sql(sql, of);
     else buf_adds(sql, "NULL");
-    buf_addf(sql, " AS Nullable(Float64)) AS v%zu", i);
-    if (!needs_ratio(m)) return;
+    if (branches) buf_addf(sql, " AS Nullable(%s))", of->kind == METRIC_VIEWERS ? "String" : "Float64");
+    buf_addf(sql, " AS v%zu", i);
+    if (!ratio) return;
     const char *const parts[] = {of->a, of->b};
     for (size_t k = 0; k < COUNT(parts); k++) {
         if (own)
@@ -62,8 +76,19 @@ static void value_sql(struct buf *sql, const struct pivot_metric *m, size_t i, e
     }
 }
 
+static void values_sql(struct buf *sql, const struct pivot *p, enum metric_clock clock, bool branches)
+{
+    for (size_t i = 0; i < p->metric_count; i++) {
+        bool ratio = false;
+        if (first_of(p, i) != i) continue;
+        for (size_t k = i; k < p->metric_count; k++)
+            ratio = ratio || (p->metrics[k].metric == p->metrics[i].metric && needs_ratio(&p->metrics[k]));
+        value_sql(sql, p->metrics[i].metric, ratio, i, clock, branches);
+    }
+}
+
 static void branch_sql(struct buf *sql, const struct store *store, const char *environment_id, const struct pivot *p,
-                       enum metric_clock clock)
+                       enum metric_clock clock, bool branches)
 {
     struct buf columns, where;
     buf_init(&columns, SQL_BYTES_MAX);
@@ -71,8 +96,12 @@ static void branch_sql(struct buf *sql, const struct store *store, const char *e
     const char *time = clock == CLOCK_START ? "view_start" : "view_end";
     if (p->step_s) buf_addf(&columns, "toInt64(intDiv(%s, %lld)) AS t", time, (long long)p->step_s * 1000);
     else buf_adds(&columns, "toInt64(0) AS t");
-    for (size_t i = 0; i < p->dimension_count; i++) buf_addf(&columns, ", %s AS g%zu", p->dimensions[i]->column, i);
-    for (size_t i = 0; i < p->metric_count; i++) value_sql(&columns, &p->metrics[i], i, clock);
+    for (size_t i = 0; i < p->dimension_count; i++) {
+        buf_adds(&columns, ", ");
+        dimension_group_sql(&columns, store, p->dimensions[i]);
+        buf_addf(&columns, " AS g%zu", i);
+    }
+    values_sql(&columns, p, clock, branches);
     if (p->weighted)
         buf_adds(&columns, ", if(ifNull(mux_sample_rate, 1) > 0, 1 / ifNull(mux_sample_rate, 1), toFloat64(1)) AS w");
     question_where(&where, environment_id, &p->window, clock, &p->filters);
@@ -96,7 +125,7 @@ static void branches_sql(struct buf *sql, const struct store *store, const char 
         if (!used[clock]) continue;
         if (!first) buf_adds(sql, " UNION ALL ");
         first = false;
-        branch_sql(sql, store, environment_id, p, (enum metric_clock)clock);
+        branch_sql(sql, store, environment_id, p, (enum metric_clock)clock, used[CLOCK_END] && used[CLOCK_START]);
     }
     buf_addc(sql, ')');
 }
@@ -109,18 +138,39 @@ static void weight_of_sql(struct buf *sql, bool weighted, const char *condition)
     else buf_addf(sql, "toFloat64(countIf(%s))", condition);
 }
 
-static void percentile_sql(struct buf *sql, const struct store *store, double q, size_t i)
+/* Which percentile a column asks for; false: none. */
+static bool share_of(const struct pivot_metric *m, double *out)
 {
+    if (m->kind == PIVOT_PERCENTILE) *out = m->percentile;
+    else if (m->kind != PIVOT_MEASURE) return false;
+    else if (m->measure == MEASURE_MEDIAN) *out = 0.5;
+    else if (m->measure == MEASURE_95TH) *out = m->metric->better == BETTER_LOWER ? 0.95 : 0.05;
+    else return false;
+    return true;
+}
+
+/* All percentiles of a metric are written alike and picked from, so that the store keeps and sorts its values once. */
+static void percentile_sql(struct buf *sql, const struct store *store, const struct pivot *p, size_t at)
+{
+    double shares[PIVOT_METRICS_MAX];
     char column[24];
-    (void)snprintf(column, sizeof column, "v%zu", i);
+    size_t n = 0, place = 0;
+    for (size_t i = 0; i < p->metric_count; i++) {
+        if (p->metrics[i].metric != p->metrics[at].metric || !share_of(&p->metrics[i], &shares[n])) continue;
+        if (i == at) place = n;
+        n++;
+    }
+    (void)snprintf(column, sizeof column, "v%zu", first_of(p, at));
     buf_addf(sql, "if(count(%s) = 0, nan, ", column);
-    store_percentile(sql, store, q, column);
+    store_percentile_of(sql, store, shares, n, place, column);
     buf_addc(sql, ')');
 }
 
-static void measure_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i,
-                        bool weighted)
+static void measure_sql(struct buf *sql, const struct store *store, const struct pivot *p, size_t at)
 {
+    const struct pivot_metric *m = &p->metrics[at];
+    size_t i = first_of(p, at);
+    bool weighted = p->weighted;
     char known[32];
     (void)snprintf(known, sizeof known, "isNotNull(v%zu)", i);
     const char *times = weighted ? " * w" : "";
@@ -141,14 +191,16 @@ static void measure_sql(struct buf *sql, const struct store *store, const struct
             buf_addf(sql, "toFloat64(avg(v%zu))", i);
         }
         return;
-    case MEASURE_MEDIAN: percentile_sql(sql, store, 0.5, i); return;
-    case MEASURE_95TH: percentile_sql(sql, store, m->metric->better == BETTER_LOWER ? 0.95 : 0.05, i); return;
+    case MEASURE_MEDIAN:
+    case MEASURE_95TH: percentile_sql(sql, store, p, at); return;
     }
 }
 
-/* Below, each bucket, above: columns c<i>_0, c<i>_1, ... */
-static void histogram_sql(struct buf *sql, const struct pivot_metric *m, size_t i, bool weighted)
+/* Below, each bucket, above: columns c<at>_0, c<at>_1, ... */
+static void histogram_sql(struct buf *sql, const struct pivot *p, size_t at)
 {
+    const struct pivot_metric *m = &p->metrics[at];
+    size_t i = first_of(p, at);
     char condition[160];
     for (size_t k = 0; k <= m->edge_count; k++) {
         if (k == 0) (void)snprintf(condition, sizeof condition, "ifNull(v%zu < %.17g, 0)", i, m->edges[0]);
@@ -158,23 +210,24 @@ static void histogram_sql(struct buf *sql, const struct pivot_metric *m, size_t 
             (void)snprintf(condition, sizeof condition, "ifNull(v%zu >= %.17g AND v%zu < %.17g, 0)", i, m->edges[k - 1],
                            i, m->edges[k]);
         buf_adds(sql, ", ");
-        weight_of_sql(sql, weighted, condition);
-        buf_addf(sql, " AS c%zu_%zu", i, k);
+        weight_of_sql(sql, p->weighted, condition);
+        buf_addf(sql, " AS c%zu_%zu", at, k);
     }
 }
 
-static void aggregate_sql(struct buf *sql, const struct store *store, const struct pivot_metric *m, size_t i,
-                          bool weighted)
+static void aggregate_sql(struct buf *sql, const struct store *store, const struct pivot *p, size_t at)
 {
+    const struct pivot_metric *m = &p->metrics[at];
+    size_t i = first_of(p, at);
     if (m->kind == PIVOT_HISTOGRAM) {
-        histogram_sql(sql, m, i, weighted);
+        histogram_sql(sql, p, at);
         return;
     }
     buf_adds(sql, ", assumeNotNull(ifNull(");
-    if (m->kind == PIVOT_PERCENTILE) percentile_sql(sql, store, m->percentile, i);
+    if (m->kind == PIVOT_PERCENTILE) percentile_sql(sql, store, p, at);
     else if (m->kind == PIVOT_STDDEV) buf_addf(sql, "if(count(v%zu) = 0, nan, toFloat64(stddevPopStable(v%zu)))", i, i);
-    else measure_sql(sql, store, m, i, weighted);
-    buf_addf(sql, ", nan)) AS c%zu", i);
+    else measure_sql(sql, store, p, at);
+    buf_addf(sql, ", nan)) AS c%zu", at);
 }
 
 /* -- the whole -- */
@@ -190,7 +243,8 @@ static void group_by_sql(struct buf *sql, const struct pivot *p)
     buf_adds(sql, " GROUP BY t");
     for (size_t i = 0; i < p->dimension_count; i++) buf_addf(sql, ", g%zu", i);
     buf_adds(sql, " HAVING ");
-    for (size_t i = 0; i < p->metric_count; i++) buf_addf(sql, "%scount(v%zu)", i ? " + " : "", i);
+    for (size_t i = 0; i < p->metric_count; i++)
+        if (first_of(p, i) == i) buf_addf(sql, "%scount(v%zu)", i ? " + " : "", i);
     buf_adds(sql, " > 0");
 }
 
@@ -241,7 +295,7 @@ void pivot_sql(struct buf *sql, const struct store *store, const char *environme
     }
     buf_addf(sql, " FROM (SELECT %s AS k", is_grouped(p) ? "t" : "toInt64(0)");
     for (size_t i = 0; i < p->dimension_count; i++) buf_addf(sql, ", g%zu", i);
-    for (size_t i = 0; i < p->metric_count; i++) aggregate_sql(sql, store, &p->metrics[i], i, p->weighted);
+    for (size_t i = 0; i < p->metric_count; i++) aggregate_sql(sql, store, p, i);
     buf_adds(sql, " FROM ");
     branches_sql(sql, store, environment_id, p);
     group_by_sql(sql, p);

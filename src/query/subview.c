@@ -391,7 +391,11 @@ enum err query_subview_values(struct query *q, const struct subview_question *qu
     buf_init(&rows, ROWS_BYTES_MAX);
     buf_init(&extra, SQL_BYTES_MAX);
     bool attribute = subview_is_attribute(by);
-    if (!attribute) buf_addf(&extra, ", %s AS x_g", by->column);
+    if (!attribute) {
+        buf_adds(&extra, ", ");
+        dimension_group_sql(&extra, q->store, by);
+        buf_adds(&extra, " AS x_g");
+    }
     buf_adds(&sql, "SELECT ");
     dimension_text_sql(&sql, by, attribute ? by->column : "x_g");
     buf_adds(&sql, " AS g, toInt64(sum(x_ms))");

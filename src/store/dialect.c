@@ -36,7 +36,9 @@ bool store_dialect_of(struct span version, struct store_dialect *out)
     memcpy(d.version, version.ptr, len);
     d.exact_inclusive = d.release >= 20009;
     d.codecs = d.release >= 19011;
+    d.groups_coded = d.release >= 20003;
     d.grouping_sets = d.release >= 23001;
+    d.recodes = d.release >= 23001;
     d.skip_indexes = d.release >= 20003;
     d.atomic = d.release >= 20010;
     d.parquet = d.release >= 20008;
@@ -132,4 +134,17 @@ void store_dialect_percentile(struct buf *sql, const struct store_dialect *d, do
     if (a.failed || h.failed) sql->failed = true;
     buf_free(&a);
     buf_free(&h);
+}
+
+void store_dialect_percentile_of(struct buf *sql, const struct store_dialect *d, const double *shares, size_t n,
+                                 size_t at, const char *column)
+{
+    BUG_IF(at >= n);
+    if (!d->exact_inclusive || n == 1) { /* the array written out is one expression already */
+        store_dialect_percentile(sql, d, shares[at], column);
+        return;
+    }
+    buf_adds(sql, "quantilesExactInclusive(");
+    for (size_t i = 0; i < n; i++) buf_addf(sql, "%s%.17g", i ? ", " : "", shares[i]);
+    buf_addf(sql, ")(%s)[%zu]", column, at + 1);
 }

@@ -12,7 +12,9 @@ struct store_dialect {
     /* syntax and functions */
     bool exact_inclusive; /* quantileExactInclusive */
     bool codecs;          /* CODEC(...) on columns */
+    bool groups_coded;    /* GROUP BY a LowCardinality(Nullable) column keeps null's group and the row of WITH ROLLUP */
     bool grouping_sets;   /* GROUP BY GROUPING SETS, grouping() as the standard has it */
+    bool recodes;         /* a column's type changes in the background, and reads meanwhile */
     bool skip_indexes;    /* INDEX ... TYPE minmax, bloom_filter */
     bool atomic;          /* ENGINE = Atomic for databases */
     bool parquet;         /* FORMAT Parquet */
@@ -42,10 +44,16 @@ void store_dialect_insert_settings(const struct store_dialect *d, const char *to
 /* The exact percentile q (0..1), linear between closest ranks, of the column (an expression that is Float64 and never
  * null; without rows NaN). One aggregate expression; several in one SELECT do not disturb each other. */
 void store_dialect_percentile(struct buf *sql, const struct store_dialect *d, double q, const char *column);
+/* The percentile shares[at] where all n shares of the column are asked for in the same SELECT, each by a call that
+ * differs in at only: the store then keeps and sorts the values once. */
+void store_dialect_percentile_of(struct buf *sql, const struct store_dialect *d, const double *shares, size_t n,
+                                 size_t at, const char *column);
 
 struct store;
 /* The same for the store as it is connected now. */
 void store_percentile(struct buf *sql, const struct store *store, double q, const char *column);
+void store_percentile_of(struct buf *sql, const struct store *store, const double *shares, size_t n, size_t at,
+                         const char *column);
 struct store_dialect store_dialect(const struct store *store);
 
 #endif

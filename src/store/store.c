@@ -124,6 +124,13 @@ void store_percentile(struct buf *sql, const struct store *s, double q, const ch
     store_dialect_percentile(sql, &d, q, column);
 }
 
+void store_percentile_of(struct buf *sql, const struct store *s, const double *shares, size_t n, size_t at,
+                         const char *column)
+{
+    struct store_dialect d = store_dialect(s);
+    store_dialect_percentile_of(sql, &d, shares, n, at, column);
+}
+
 void store_suspect(struct store *s)
 {
     if (!atomic_exchange(&s->suspect, true)) wake(s);

@@ -159,6 +159,9 @@ static const struct {
     {"weighted", "{\"metrics\":[{\"metric\":\"rebuffer_percentage\"},{\"metric\":\"rebuffer_count\",\"measurement\":\"avg\"},"
                  "{\"metric\":\"rebuffer_count\",\"measurement\":\"sum\"},{\"metric\":\"rebuffer_count\",\"measurement\":\"count\"}],"
                  "\"weighted\":true}"},
+    {"percentiles of one metric",
+     "{\"metrics\":[{\"metric\":\"video_startup_time\",\"percentile\":0.99},{\"metric\":\"views\"},{\"metric\":\"video_startup_time\"},"
+     "{\"metric\":\"video_startup_time\",\"measurement\":\"stddev\"}],\"dimensions\":[\"cdn\"]}"},
 };
 
 static void test_sql(void **state)

@@ -222,7 +222,7 @@ static void test_schema(void **state)
     assert_int_equal(
         number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
         store_column_count());
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 3);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 4);
     struct store_error error;
     /* Interrupted, or an older table: what is missing comes back, and nothing is done twice. */
     assert_int_equal(store_execute(p->store,
@@ -235,9 +235,39 @@ static void test_schema(void **state)
     assert_int_equal(
         number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views'"),
         store_column_count());
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 4);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 5);
     assert_int_equal(
         number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'custom_20,event_names'"), 1);
+}
+
+/* A table made when a text was thought to have many values keeps its rows and gets the present type. */
+static void test_texts_are_recoded(void **state)
+{
+    struct place *p = *state;
+    struct store_dialect d = store_dialect(p->store);
+    struct store_error error;
+    if (!d.recodes) return;
+    struct store_writer *w = writer(p);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct view_row r = test_row("recoded", i, true, TEST_NOON_MS);
+        r.video_title = i % 2 ? SPAN("odd") : (struct span){NULL, 0};
+        put(w, &r);
+    }
+    settle(w);
+    assert_int_equal(store_execute(p->store,
+                                   SPAN("ALTER TABLE firstframe.views MODIFY COLUMN video_title Nullable(String) "
+                                        "SETTINGS mutations_sync = 1"),
+                                   0, &error),
+                     ERR_NONE);
+    assert_int_equal(store_schema_migrate(p->store->client, &d, &error), ERR_NONE);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND "
+                               "table = 'views' AND name = 'video_title' AND type LIKE 'LowCardinality%'"),
+                     1);
+    assert_int_equal(number(p, "SELECT toInt64(countIf(ifNull(video_title = 'odd', 0)) * 1000 + "
+                               "countIf(isNull(video_title))) FROM firstframe.views WHERE environment_id = 'recoded'"),
+                     50050);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'video_title'"), 1);
+    assert_true(store_writer_stop(w, STORED_MS));
 }
 
 static void test_every_column_comes_back(void **state)
@@ -662,6 +692,7 @@ static int run(const char *name, const char *engine)
     under_test = &p;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_texts_are_recoded),
         cmocka_unit_test(test_every_column_comes_back),
         cmocka_unit_test(test_escape_round_trip),
         cmocka_unit_test(test_percentiles),
