@@ -1,9 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# make bench: tools/bench.sh [memory|ingest|attack|questions]...: without a name all of them, within ten minutes. Builds must
-# be there (make build); installs the load generator when it is missing.
+# make bench: tools/bench.sh [options] [memory|ingest|attack|questions]...: without a name all of them. The first three take
+# ten minutes together; questions take another half an hour, half of it for making 5 million views. Builds must be there
+# (make build); installs the load generator when it is missing. Options, all for questions:
+#   --views N      so many views instead of 5,000,000
+#   --data DIR     make the views there and leave them, or use those that are there (asked about with any later build)
+#   --rounds N     so many turns at most instead of 15
+#   --minutes N    begin no question after so many minutes (25)
+#   --only TEXT    questions with this in their name
+#   --no-duckdb    without DuckDB
 set -euo pipefail
 cd "$(dirname "$0")/.."
+while [[ "${1:-}" == --* ]]; do
+  case "$1" in
+    --views) export BENCH_VIEWS=$2 ;;
+    --data) BENCH_DATA=$(realpath -m "$2"); export BENCH_DATA ;;
+    --rounds) export BENCH_ROUNDS=$2 ;;
+    --minutes) export BENCH_MINUTES=$2 ;;
+    --only) export BENCH_ONLY=$2 ;;
+    --no-duckdb) export BENCH_DUCKDB=0; shift; continue ;;
+    *) echo "bench.sh: there is no option $1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
 build=${FIRSTFRAME_BUILD:-build}
 
 if ! command -v wrk >/dev/null; then
@@ -25,6 +44,8 @@ attack() {
 for section in "${@:-memory ingest attack questions}"; do
   for name in $section; do
     [ "$name" = attack ] && { attack; continue; }
-    timeout 420 "$node" tests/bench/bench.mjs "$name"
+    limit=420
+    [ "$name" = questions ] && limit=$((60 * (${BENCH_MINUTES:-25} + 35)))
+    timeout "$limit" "$node" tests/bench/bench.mjs "$name"
   done
 done

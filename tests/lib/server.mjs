@@ -34,10 +34,12 @@ export async function until(what, probe, { seconds = 60, every = 100 } = {}) {
 }
 
 export class Server {
-  constructor({ init = [], serve = [] } = {}) {
-    this.data = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-test-'));
+  // data: a directory to be kept, made when known (what init printed) is not given; otherwise a fresh one that goes at the end.
+  constructor({ init = [], serve = [], data = '', known = null } = {}) {
+    this.kept = data !== '';
+    this.data = data || fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-test-'));
     this.serveArgs = serve;
-    const made = firstframe(['init', '--data', this.data, '--email', EMAIL, '--json', ...init],
+    const made = known ? JSON.stringify(known) : firstframe(['init', '--data', this.data, '--email', EMAIL, '--json', ...init],
       { env: { ...process.env, FIRSTFRAME_PASSWORD: PASSWORD } });
     Object.assign(this, JSON.parse(made)); // environment_id, env_key, token_id, token_secret
     this.basic = 'Basic ' + Buffer.from(`${this.token_id}:${this.token_secret}`).toString('base64');
@@ -93,7 +95,7 @@ export class Server {
       await this.kill('SIGTERM');
       clearTimeout(timer);
     }
-    fs.rmSync(this.data, { recursive: true, force: true });
+    if (!this.kept) fs.rmSync(this.data, { recursive: true, force: true });
   }
 }
 
