@@ -66,8 +66,9 @@ static void columns_sql(struct buf *inner, const struct metric *m, size_t i)
     value_sql(inner, m);
     buf_addf(inner, " AS v%zu", i);
     if (m->kind == METRIC_RATIO)
-        buf_addf(inner, ", if(isNull(v%zu), NULL, toFloat64(%s)) AS a%zu, if(isNull(v%zu), NULL, toFloat64(%s)) AS b%zu",
-                 i, m->a, i, i, m->b, i);
+        buf_addf(inner,
+                 ", if(isNull(v%zu), NULL, toFloat64(%s)) AS a%zu, if(isNull(v%zu), NULL, toFloat64(%s)) AS b%zu", i,
+                 m->a, i, i, m->b, i);
 }
 
 static void aggregate_sql(struct buf *outer, struct query *q, const struct comparison *all,

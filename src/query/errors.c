@@ -64,7 +64,8 @@ enum err query_errors(struct query *q, const char *environment_id, const struct 
     buf_add_span(&erring, buf_span(&where));
     buf_adds(&erring, " AND isNotNull(error_type_id)");
     /* The texts are read for views with an error only; all views are counted apart. */
-    buf_adds(&sql, "SELECT CAST(id AS Nullable(Int64)), any(code), any(message), toInt64(count()), toInt64(max(seen)) FROM ");
+    buf_adds(&sql,
+             "SELECT CAST(id AS Nullable(Int64)), any(code), any(message), toInt64(count()), toInt64(max(seen)) FROM ");
     store_views_from(&sql, q->store,
                      "error_type_id AS id, CAST(player_error_code AS Nullable(String)) AS code, "
                      "CAST(player_error_message AS Nullable(String)) AS message, ifNull(error_last_seen, 0) AS seen",

@@ -17,8 +17,8 @@ enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024 };
 /* Dimensions that insights groups by in one scan, when every one keeps the values of its percentiles while it runs, and
  * when only sums. */
 enum { SETS_A_SCAN = 24, SETS_A_SCAN_OF_SUMS = UINT8_MAX };
-/* The store makes blocks as small as a megabyte, which for so many columns is so few rows that handling the blocks takes
- * a quarter of the time. */
+/* The store makes blocks as small as a megabyte, which for so many columns is so few rows that handling the blocks
+ * takes a quarter of the time. */
 #define INSIGHTS_SETTINGS " SETTINGS preferred_block_size_bytes = 268435456"
 /* A view's start may lie this long before its end, and (clamped clocks) a little after it. */
 enum { VIEW_LENGTH_MAX_S = 8 * 86400, VIEW_START_AFTER_END_MAX_S = 86400 };

@@ -189,8 +189,8 @@ static enum err add_indexes(struct migrating *m)
     return e;
 }
 
-/* Texts that columns.def has come to know as of few values, and the table was made with as of many: grouping by them then
- * costs as much as by the others. The store changes them in the background and reads both forms meanwhile. */
+/* Texts that columns.def has come to know as of few values, and the table was made with as of many: grouping by them
+ * then costs as much as by the others. The store changes them in the background and reads both forms meanwhile. */
 static enum err recode_texts(struct migrating *m)
 {
     if (!m->dialect->recodes) return ERR_NONE;
