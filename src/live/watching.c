@@ -208,9 +208,9 @@ static void values_note(struct watching *w, struct entry *e, const struct beacon
     if (fatal && !business) e->started = e->failed = true;
 }
 
-static void event_note(struct watching *w, const struct beacon *b, const struct beacon_event *event)
+static void event_note(struct watching *w, const struct beacon *b, const struct beacon_event *event,
+                       uint64_t environment, uint64_t key)
 {
-    uint64_t environment = text_hash(w, span_of(b->envs[event->env].id)), key = key_of(environment, event->view_id);
     size_t slot = slot_find(w, key);
     if (event->name == EVENT_viewend) {
         if (w->slots[slot] != NO_ENTRY) entry_remove(w, w->slots[slot] - 1);
@@ -227,11 +227,19 @@ static void event_note(struct watching *w, const struct beacon *b, const struct 
 
 void watching_beacon(struct watching *w, const struct beacon *b)
 {
+    const struct beacon_event *before = NULL; /* a beacon is mostly of one view: its hashes are made once */
+    uint64_t environment = 0, key = 0;
     lock(w);
     for (uint32_t i = 0; i < b->event_count; i++) {
         const struct beacon_event *event = &b->events[i];
         sweep(w, b->received_ms);
-        if (!b->envs[event->env].backfill) event_note(w, b, event);
+        if (b->envs[event->env].backfill) continue;
+        if (before == NULL || before->env != event->env || !span_eq(before->view_id, event->view_id)) {
+            environment = text_hash(w, span_of(b->envs[event->env].id));
+            key = key_of(environment, event->view_id);
+        }
+        event_note(w, b, event, environment, key);
+        before = event;
     }
     unlock(w);
 }
