@@ -162,6 +162,8 @@ static uint16_t post_number(struct view *v, int64_t received_ms)
     if (v->post_count && v->posts[v->post_count - 1] == received_ms) return (uint16_t)(v->post_count - 1);
     if (v->post_count == v->post_cap) {
         uint32_t cap = v->post_cap + v->post_cap / 2u + 2u;
+        if (cap > UINT16_MAX) cap = UINT16_MAX;
+        BUG_IF(v->post_count == cap);
         int64_t *posts = realloc(v->posts, cap * sizeof *posts);
         BUG_IF(posts == NULL);
         v->posts = posts;
@@ -177,7 +179,7 @@ static void apply_earlier_copy(struct view *v, int64_t received_ms, uint32_t seq
 {
     int64_t newest = INT64_MIN;
     for (uint16_t i = 0; i < v->post_count; i++) newest = v->posts[i] > newest ? v->posts[i] : newest;
-    if (received_ms >= newest || v->post_count >= 2 * VIEW_EVENTS_MAX) return;
+    if (received_ms >= newest || v->post_count >= VIEW_EVENTS_MAX) return;
     struct view_reader r;
     struct view_record record;
     view_reader_init(&r, v);
@@ -199,8 +201,13 @@ enum view_effect view_apply(struct view *v, const struct beacon *b, const struct
         if (b->received_ms < v->last_receipt_ms) apply_earlier_copy(v, b->received_ms, e->sequence);
         return VIEW_DUPLICATE;
     }
-    if (v->event_count >= VIEW_EVENTS_MAX || e->sequence == SEQUENCE_NONE) return VIEW_FULL;
-    if (!view_data_add(v, e, post_number(v, b->received_ms), event_env(b, e)->strip_query)) return VIEW_FULL;
+    uint32_t most = e->name == EVENT_viewend ? VIEW_EVENTS_MAX : VIEW_EVENTS_MAX - 1;
+    if (v->event_count >= most || e->sequence == SEQUENCE_NONE) return VIEW_FULL;
+    uint16_t posts = v->post_count;
+    if (!view_data_add(v, e, post_number(v, b->received_ms), event_env(b, e)->strip_query)) {
+        v->post_count = posts; /* nothing points to it */
+        return VIEW_FULL;
+    }
     run_add(v, e->sequence);
     v->event_count++;
     apply_post(v, b, e);

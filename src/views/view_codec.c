@@ -246,6 +246,7 @@ static void put_anchored(struct put *p, struct span text, unsigned which)
         p->at += text.len;
         return;
     }
+    v->expanded += same;
     put_varint(p, 3);
     put_varint(p, same);
     put_bytes(p, span_from(text, same));
@@ -378,7 +379,9 @@ static void data_reserve(struct view *v, uint32_t more)
 bool view_data_add(struct view *v, const struct beacon_event *e, uint16_t post, bool strip_query)
 {
     size_t bound = event_bound(e);
-    if (bound + v->data_len + v->shared_bytes > VIEW_BYTES_MAX) return false;
+    size_t most = e->name == EVENT_viewend ? VIEW_BYTES_MAX : VIEW_BYTES_MAX - VIEW_END_BYTES;
+    if (bound + v->data_len + v->shared_bytes > most) return false;
+    if (v->expanded > VIEW_EXPANDED_MAX - VIEW_EXPANDED_EVENT) return false;
     uint8_t small[2048];
     uint8_t *room = bound <= sizeof small ? small : malloc(bound);
     BUG_IF(room == NULL);

@@ -30,11 +30,13 @@
 
 enum {
     VIEW_BYTES_MAX = 4 << 20, /* of one view's data and shared texts; beyond: VIEW_FULL */
+    VIEW_END_BYTES = 128 << 10, /* of them, kept for the viewend */
     VIEW_EVENT_VALUES_MAX = 1024,
     VIEW_TEXTS_MAX = 28672, /* what 32,768 slots hold well */
     VIEW_ID_BYTES_MAX = 128,
     VIEW_ANCHORS = 2,
-    VIEW_EXPANDED_MAX = 64 << 20,
+    VIEW_EXPANDED_MAX = 64 << 20, /* bytes of anchors that reading all events repeats; an event repeats less than: */
+    VIEW_EXPANDED_EVENT = 32 << 10,
 };
 #define TEXT_IN_DATA 0x80000000u
 #define SEQUENCE_NONE UINT32_MAX
@@ -86,6 +88,7 @@ struct view {
     uint8_t *data;
     uint32_t data_len, data_cap;
     uint32_t shared_bytes; /* of texts taken from strings, counted against VIEW_BYTES_MAX */
+    uint32_t expanded;     /* bytes of anchors repeated so far */
     uint32_t last_sequence;
     int64_t last_time_ms; /* 0 before the first */
     struct {

@@ -176,6 +176,7 @@ static bool load_events(struct view *v)
     if (!r.in.ok || v->event_count == 0 || r.expanded > VIEW_EXPANDED_MAX) return false;
     v->last_sequence = r.sequence;
     v->last_time_ms = r.time_ms;
+    v->expanded = (uint32_t)r.expanded;
     for (unsigned i = 0; i < VIEW_ANCHORS; i++) {
         if (r.anchors[i].len == 0) continue;
         v->anchors[i].offset = (uint32_t)(r.anchors[i].ptr - (const char *)v->data);

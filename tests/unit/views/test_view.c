@@ -245,7 +245,7 @@ static void test_load_of_damaged_bytes(void **state)
 static void test_set_of_sequences(void **state)
 {
     (void)state;
-    enum { MANY = 3000 };
+    enum { MANY = VIEW_EVENTS_MAX * 3 / 5 };
     static bool there[2 * MANY];
     uint64_t seed = 7;
     struct beacon_env env = {.id = "env-1"};
@@ -266,14 +266,19 @@ static void test_set_of_sequences(void **state)
         if (there[s]) continue;
         assert_true(view_has_gaps(v));
         e.sequence = s;
-        if (view_event_count(v) == VIEW_EVENTS_MAX) {
+        if (view_event_count(v) == VIEW_EVENTS_MAX - 1) {
             assert_int_equal(view_apply(v, &b, &e), VIEW_FULL);
             continue;
         }
         assert_int_equal(view_apply(v, &b, &e), VIEW_ADDED);
         assert_int_equal(view_apply(v, &b, &e), VIEW_DUPLICATE);
     }
-    assert_int_equal(view_event_count(v), VIEW_EVENTS_MAX);
+    assert_int_equal(view_event_count(v), VIEW_EVENTS_MAX - 1);
+    e.name = EVENT_viewend; /* its place is kept */
+    e.sequence = 2 * MANY;
+    assert_int_equal(view_apply(v, &b, &e), VIEW_ADDED);
+    e.sequence++;
+    assert_int_equal(view_apply(v, &b, &e), VIEW_FULL);
     view_free(v);
     view_strings_free(strings);
 }
@@ -322,6 +327,15 @@ static void test_too_much_is_refused(void **state)
     }
     assert_in_range(kept, 200, 999); /* by bytes, long before VIEW_EVENTS_MAX */
     assert_true(view_bytes(v) < 6 << 20);
+    /* Refused events leave nothing behind, however many there are, and do not disturb what was kept. */
+    for (uint32_t s = 2000; s < 72000; s++) {
+        b.received_ms = e.sequence = s;
+        assert_int_equal(view_apply(v, &b, &e), VIEW_FULL);
+    }
+    assert_true(view_bytes(v) < 6 << 20);
+    e.name = EVENT_viewend; /* there is room for it still */
+    e.sequence = 80000;
+    assert_int_equal(view_apply(v, &b, &e), VIEW_ADDED);
     struct buf row;
     row_text(v, &row); /* within the arena's bound */
     buf_free(&row);
