@@ -195,6 +195,30 @@ test('roles: in the organization, in one environment; the last owner stays', asy
   await d.page.keyboard.press('Escape');
   await gone();
   assert.equal((await api('GET', '/system/v1/people')).length, 2);
+
+  // An admin of one environment gives roles there, and nothing else.
+  const inProduction = `/system/v1/environments/${d.server.environment_id}/people`;
+  const third = await api('POST', '/system/v1/people', {
+    email: 'third@example.com',
+    role: 'viewer',
+    password: PASSWORD,
+  });
+  await api('PATCH', `${inProduction}/${robot.id}`, { role: 'admin' });
+  await elsewhere(async page => {
+    await signInPage(page, ROBOT, 'a robot has one too');
+    await heading('Overview', page);
+    await tab('people');
+    assert.equal(await button('More for third@example.com').count(), 0);
+    await button('Change third@example.com').click();
+    assert.equal(await choice('Role in the organization').count(), 0);
+    await choice('Production').selectOption('editor');
+    await button('Save').click();
+    await gone();
+  });
+  const now = (await api('GET', '/system/v1/people')).find(p => p.id === third.id);
+  assert.deepEqual([now.role, now.role_here], ['viewer', 'editor']);
+  await api('DELETE', `/system/v1/people/${third.id}`);
+  await api('PATCH', `${inProduction}/${robot.id}`, { role: 'editor' });
   clean();
 });
 

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { Panel, States } from '../../components/Panel';
 import { Popover } from '../../components/Popover';
 import { person, send, useAsk } from '../../lib/api';
-import { pathOf } from '../../lib/ask';
+import { askUrl, pathOf } from '../../lib/ask';
 import { csv } from '../../lib/csv';
 import { useStore } from '../../lib/store';
 import { zone } from '../../lib/time';
@@ -53,17 +53,19 @@ const MEANING: Record<string, string> = {
   owner: 'owner: also other owners',
 };
 
+// Admins of the organization change all of it; those of an environment, the role there.
 function Roles({ of, close }: { of: Member; close: () => void }) {
   const work = useWork(),
     who = useStore(person)!;
   const inOrganization = [...new Set(['none', ...grantable(), of.role])].sort((a, b) => RANK[a] - RANK[b]);
   const [role, choose] = useState(of.role);
-  const everywhere = RANK[role] >= RANK.admin;
+  const everywhere = RANK[role] >= RANK.admin,
+    mine = who.environments.filter(e => e.permissions.includes('system:write'));
   const submit = async (fields: FormData) => {
-    const name = String(fields.get('name')).trim();
+    const name = String(fields.get('name') ?? of.name).trim();
     const changes = { ...(name !== of.name ? { name } : {}), ...(role !== of.role ? { role } : {}) };
     if (Object.keys(changes).length) await send('PATCH', pathOfPerson(of.id), changes);
-    for (const e of everywhere ? [] : who.environments) {
+    for (const e of everywhere ? [] : mine) {
       const before = of.environment_roles.find(r => r.environment_id === e.id)?.role ?? '',
         after = String(fields.get(`in ${e.id}`) ?? '');
       const path = pathOf('system', 'v1', 'environments', e.id, 'people', String(of.id));
@@ -74,23 +76,27 @@ function Roles({ of, close }: { of: Member; close: () => void }) {
   };
   return (
     <FormDialog title={of.email} yes="Save" work={work} close={close} submit={submit}>
-      <Field label="Name">
-        <input name="name" required maxLength={128} defaultValue={of.name} dir="auto" />
-      </Field>
-      <Field label="Role in the organization">
-        <select name="role" value={role} onChange={e => choose(e.currentTarget.value)}>
-          {inOrganization.map(r => (
-            <option value={r}>{MEANING[r]}</option>
-          ))}
-        </select>
-      </Field>
+      {isAdmin() && (
+        <>
+          <Field label="Name">
+            <input name="name" required maxLength={128} defaultValue={of.name} dir="auto" />
+          </Field>
+          <Field label="Role in the organization">
+            <select name="role" value={role} onChange={e => choose(e.currentTarget.value)}>
+              {inOrganization.map(r => (
+                <option value={r}>{MEANING[r]}</option>
+              ))}
+            </select>
+          </Field>
+        </>
+      )}
       <fieldset class="form">
         <legend>Role in each environment</legend>
         {everywhere ? (
           <p class="note">Admins and owners have their role everywhere.</p>
         ) : (
           <div class="form-two">
-            {who.environments.map(e => (
+            {mine.map(e => (
               <Field label={e.name}>
                 <RoleSelect
                   name={`in ${e.id}`}
@@ -255,16 +261,18 @@ function Members() {
                     <td>{m.totp ? 'on' : 'off'}</td>
                     <td class="when">{when(m.last_seen_at, 'never')}</td>
                     <td class="acts">
+                      {may('system:write') && (
+                        <button
+                          type="button"
+                          class="button quiet"
+                          aria-label={`Change ${m.email}`}
+                          onClick={() => choose({ of: m, act: 'roles' })}
+                        >
+                          Change
+                        </button>
+                      )}
                       {isAdmin() && (
                         <>
-                          <button
-                            type="button"
-                            class="button quiet"
-                            aria-label={`Change ${m.email}`}
-                            onClick={() => choose({ of: m, act: 'roles' })}
-                          >
-                            Change
-                          </button>
                           <Popover label={`More for ${m.email}`} class="button quiet" align="right" button="More">
                             {close => (
                               <ul class="menu-list">
@@ -337,7 +345,8 @@ function Invitations() {
           role: String(fields.get('role')),
           ...(where ? { environment_id: where } : {}),
         };
-        show((await send<{ data: Invitation }>('POST', '/system/v1/invitations', body)).data);
+        const path = askUrl({ path: '/system/v1/invitations', params: where ? [['environment_id', where]] : [] });
+        show((await send<{ data: Invitation }>('POST', path, body)).data);
       })
       .then(done => done && form.reset());
   };
