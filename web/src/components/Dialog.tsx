@@ -3,7 +3,14 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './Icon';
 
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+export interface DialogProps {
+  title: string;
+  close: () => void;
+  firm?: boolean; // a click beside it does not close it: something would be lost
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, close, firm, children }: DialogProps) {
   const self = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const opener = document.activeElement;
@@ -18,7 +25,7 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
       aria-label={title}
       onClose={close}
       onClick={e => {
-        if (e.target === self.current) self.current?.close();
+        if (e.target === self.current && !firm) self.current?.close();
       }}
     >
       <header class="dialog-head">

@@ -163,7 +163,7 @@ function Enroll({ fresh, close }: { fresh: Fresh; close: () => void }) {
       .then(done => done && close());
   };
   return (
-    <Dialog title="Set up one-time codes" close={close}>
+    <Dialog title="Set up one-time codes" close={close} firm>
       <p>
         Scan this with an authenticator app, or <a href={fresh.uri}>open it in the app of this device</a>, or type the
         secret. Keep the secret where you keep your passwords: it is shown this once.

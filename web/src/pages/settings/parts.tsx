@@ -117,7 +117,7 @@ export function FormDialog({
     void work.run(() => submit(fields)).then(done => done && close());
   };
   return (
-    <Dialog title={title} close={close}>
+    <Dialog title={title} close={close} firm>
       <form class="form" onSubmit={send}>
         {children}
         <Wrong text={work.wrong} />
@@ -207,7 +207,7 @@ export function Once({
   children: ComponentChildren;
 }) {
   return (
-    <Dialog title={title} close={close}>
+    <Dialog title={title} close={close} firm>
       {children}
       {rows.map(([label, text]) => (
         <div class="secret">
