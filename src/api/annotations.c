@@ -140,6 +140,7 @@ static bool read_body(struct api_call *c, struct annotation_body *b)
     }
     if (sub) {
         if (!json_is(sub, JSON_NULL) && !read_text(c, sub, "sub_property_id", &b->sub_property_id)) return false;
+        if (b->sub_property_id.len == 0) b->sub_property_id = (struct span){NULL, 0}; /* "" is unset, as null */
         b->change.sub_property_id = &b->sub_property_id;
     }
     if (b->change.note && (b->note.len == 0 || b->note.len > NOTES_NOTE_MAX)) {

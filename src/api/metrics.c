@@ -110,7 +110,7 @@ static int segment_compare(const void *x, const void *y, void *ctx)
     case ORDER_IMPACT: order = a->rank > b->rank ? -1 : a->rank < b->rank; break; /* desc: rank 1 first */
     case ORDER_VALUE:
         if (a->answer.has_value != b->answer.has_value) return a->answer.has_value ? -1 : 1;
-        order = a->answer.has_value ? (a->answer.value > b->answer.value) - (a->answer.value < b->answer.value) : 0;
+        order = a->answer.has_value ? (a->order_value > b->order_value) - (a->order_value < b->order_value) : 0;
         break;
     case ORDER_VIEWS: order = (a->answer.views > b->answer.views) - (a->answer.views < b->answer.views); break;
     case ORDER_FIELD:

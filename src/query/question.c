@@ -218,9 +218,10 @@ static double segment_score(const struct question *question, const struct answer
     const struct metric *m = question->metric;
     bool lower = m->better == BETTER_LOWER;
     if (!segment->has_value || question->measure == MEASURE_COUNT || m->kind == METRIC_VIEWERS) return 0;
-    if (question->measure == MEASURE_SUM) return lower ? -segment->value : 0;
+    if (question->measure == MEASURE_SUM) return lower ? 0 - steady(segment->value) : 0;
     if (!overall->has_value) return 0;
     double difference = lower ? overall->value - segment->value : segment->value - overall->value;
+    if (fabs(difference) < 1e-12 * fabs(overall->value)) return 0; /* the same value, added up in another order */
     return steady(difference * (double)segment->views);
 }
 
@@ -245,7 +246,10 @@ static int segment_worse_first(const void *x, const void *y)
 
 void segments_rank(const struct question *question, const struct answer *overall, struct segment *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++) s[i].score = segment_score(question, overall, &s[i].answer);
+    for (size_t i = 0; i < n; i++) {
+        s[i].score = segment_score(question, overall, &s[i].answer);
+        s[i].order_value = steady(s[i].answer.value);
+    }
     if (n) qsort(s, n, sizeof *s, segment_worse_first);
     for (size_t i = 0; i < n; i++) s[i].rank = (int64_t)i + 1;
 }

@@ -43,6 +43,7 @@ enum err query_timeseries(struct query *q, const struct question *question, int6
 struct segment {
     struct span field; /* ptr NULL: views without a value */
     struct answer answer;
+    double order_value;                /* answer.value as far as it is the same in every run: for order */
     double score;                      /* negative harms (resolutions 89) */
     int64_t rank;                      /* 1 harms most */
     const struct dimension *dimension; /* insights */
