@@ -267,6 +267,26 @@ static void answer_now(struct api_job *job, int status, const char *message)
     answer_failed(job);
 }
 
+/* A 405 has to name the methods that the path does have (RFC 9110, 15.5.6). */
+static void answer_other_method(struct api_job *job, struct span raw_path)
+{
+    static const struct {
+        enum http_method method;
+        const char *names;
+    } methods[] = {{HTTP_M_GET, "GET, HEAD"}, {HTTP_M_POST, "POST"}, {HTTP_M_PUT, "PUT"}, {HTTP_M_PATCH, "PATCH"},
+                   {HTTP_M_DELETE, "DELETE"}};
+    const struct route *route;
+    struct span arguments[API_ARGUMENTS_MAX];
+    char allow[64] = "OPTIONS";
+    size_t len = strlen(allow);
+    for (size_t i = 0; i < COUNT(methods); i++)
+        if (route_find(methods[i].method, raw_path, job->call.arena, &route, arguments) == ROUTE_FOUND)
+            len += (size_t)snprintf(allow + len, sizeof allow - len, ", %s", methods[i].names);
+    BUG_IF(len >= sizeof allow);
+    api_header(&job->call, "Allow", allow);
+    answer_now(job, 405, "This path exists, but not with this method.");
+}
+
 void api_handle(struct api *a, struct http_request *r)
 {
     if (r->method == HTTP_M_OPTIONS) {
@@ -282,7 +302,7 @@ void api_handle(struct api *a, struct http_request *r)
     struct span raw_path = question < 0 ? r->target : span_upto(r->target, (size_t)question);
     switch (route_find(r->method, raw_path, r->arena, &job->route, job->call.arguments)) {
     case ROUTE_UNKNOWN: answer_now(job, 404, "There is nothing here."); return;
-    case ROUTE_OTHER_METHOD: answer_now(job, 405, "This path exists, but not with this method."); return;
+    case ROUTE_OTHER_METHOD: answer_other_method(job, raw_path); return;
     case ROUTE_FOUND: break;
     }
     if (job->route->handler == api_session_create && !api_sign_in_admit(&job->call)) {

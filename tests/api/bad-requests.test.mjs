@@ -312,6 +312,17 @@ test('a client of the API that asks at a wrong path hears so, whatever the metho
   assert.equal((await fetch(server.url + '/_stainless_unknown_path', { method: 'POST', body: '{}' })).status, 200); // a beacon, if a poor one
 });
 
+test('a method that a path does not have: 405, and which it has', async () => {
+  for (const [method, route, allow] of [['PUT', '/data/v1/annotations', 'OPTIONS, GET, HEAD, POST'], ['POST', overall, 'OPTIONS, GET, HEAD'],
+    ['GET', '/data/v1/query', 'OPTIONS, POST'], ['PUT', '/data/v1/annotations/1', 'OPTIONS, GET, HEAD, PATCH, DELETE'],
+    ['DELETE', '/metrics/views/overall', 'OPTIONS, GET, HEAD']]) {
+    const response = await fetch(server.url + route, { method, headers: { authorization: server.basic } });
+    assert.equal(response.status, 405, route);
+    assert.equal(response.headers.get('allow'), allow, route);
+    assert.equal((await response.json()).error.type, 'method_not_allowed');
+  }
+});
+
 test('right questions find the store away: 503 with Retry-After', async () => {
   for (const [method, route, body] of [['GET', overall + window], ['GET', '/data/v1/video-views'], ['GET', '/data/v1/errors'],
     ['GET', '/data/v1/dimensions/country'], ['POST', '/data/v1/query', '{"metrics":[{"metric":"views"}]}'],
