@@ -11,6 +11,7 @@ enum { DETECT_MS = 10000, DETECT_BYTES = 64 * 1024 };
 #define DIALECT_SETTINGS(X)                                                                                            \
     X(dedup_token, "insert_deduplication_token", 22002)                                                                \
     X(async_insert, "async_insert", 21011)                                                                             \
+    X(prewhere_steps, "enable_multiple_prewhere_read_steps", 23002)                                                    \
     X(shared_snapshot, "enable_shared_storage_snapshot_in_query", 25006)
 
 static bool read_version(struct span text, unsigned *release)
@@ -91,6 +92,9 @@ void store_dialect_read_settings(const struct store_dialect *d, struct store_set
 {
     store_settings_add(s, "readonly", "2"); /* 1 would refuse the other settings */
     store_settings_add(s, "max_query_size", "16777216");
+    /* Questions select nearly every row of the days that they read: conditions one after the other, each of which cuts
+     * the blocks anew, take a fifth of the time more than all at once. */
+    if (d->prewhere_steps) store_settings_add(s, "enable_multiple_prewhere_read_steps", "0");
     if (d->shared_snapshot) store_settings_add(s, "enable_shared_storage_snapshot_in_query", "1");
 }
 

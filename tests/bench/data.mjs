@@ -64,6 +64,8 @@ export async function serverWithViews(views, { directory = '', say = () => {} } 
   if (record && fs.existsSync(record)) {
     const known = JSON.parse(fs.readFileSync(record, 'utf8'));
     if (known.views !== views) throw new Error(`${directory} has ${known.views} views, not ${views}: name another directory, or remove it`);
+    // No view is open there, and the checkpoint may be of another version.
+    fs.rmSync(path.join(directory, 'journal'), { recursive: true, force: true });
     const server = await new Server({ serve: ['--log-level', 'error'], data: directory, known }).start();
     await settle(server);
     return server;
