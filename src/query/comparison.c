@@ -52,18 +52,19 @@ static void percentile_sql(struct buf *outer, struct query *q, const struct comp
 }
 
 /* The view's value of a metric in its own type: integers are summed and sorted faster. */
-static void value_sql(struct buf *inner, const struct metric *m)
+static void value_sql(struct buf *inner, const struct store *store, const struct metric *m)
 {
-    if (m->kind == METRIC_RATIO) metric_value_sql(m, inner);
+    if (m->kind == METRIC_VIEWERS) buf_adds(inner, viewer_sql(store, m));
+    else if (m->kind == METRIC_RATIO) metric_value_sql(m, inner);
     else if (strcmp(m->population, "1") == 0) buf_adds(inner, m->a);
     else buf_addf(inner, "if(%s, %s, NULL)", m->population, m->a);
 }
 
 /* The inner columns of the first row of each metric: v<i>, and a<i>, b<i> of a ratio. */
-static void columns_sql(struct buf *inner, const struct metric *m, size_t i)
+static void columns_sql(struct buf *inner, const struct store *store, const struct metric *m, size_t i)
 {
     buf_adds(inner, ", ");
-    value_sql(inner, m);
+    value_sql(inner, store, m);
     buf_addf(inner, " AS v%zu", i);
     if (m->kind == METRIC_RATIO)
         buf_addf(inner,
@@ -100,7 +101,7 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
     const struct metric *m = all->rows[i].metric;
     size_t first = 0;
     while (all->rows[first].metric != m) first++;
-    if (first == i) columns_sql(inner, m, i);
+    if (first == i) columns_sql(inner, q->store, m, i);
     aggregate_sql(outer, q, all, &all->rows[i], first);
 }
 

@@ -48,23 +48,25 @@ static size_t first_of(const struct pivot *p, size_t i)
 }
 
 /* The view's value in its own type: integers are summed and sorted faster. */
-static void own_value_sql(struct buf *sql, const struct metric *m)
+static void own_value_sql(struct buf *sql, const struct store *store, const struct metric *m)
 {
-    if (m->kind == METRIC_RATIO) metric_value_sql(m, sql);
-    else if (strcmp(m->population, "1") == 0 || m->kind == METRIC_VIEWERS) buf_adds(sql, m->a);
+    if (m->kind == METRIC_VIEWERS) buf_adds(sql, viewer_sql(store, m));
+    else if (m->kind == METRIC_RATIO) metric_value_sql(m, sql);
+    else if (strcmp(m->population, "1") == 0) buf_adds(sql, m->a);
     else buf_addf(sql, "if(%s, %s, NULL)", m->population, m->a);
 }
 
 /* v<i>, and a<i>, b<i> for an average of ratios; null where the clock is another one, and then all of one type, since
  * branches have to agree. */
-static void value_sql(struct buf *sql, const struct metric *of, bool ratio, size_t i, enum metric_clock clock,
-                      bool branches)
+static void value_sql(struct buf *sql, const struct store *store, const struct metric *of, bool ratio, size_t i,
+                      enum metric_clock clock, bool branches)
 {
     bool own = of->clock == clock;
     buf_adds(sql, branches ? ", CAST(" : ", ");
-    if (own) own_value_sql(sql, of);
+    if (own) own_value_sql(sql, store, of);
     else buf_adds(sql, "NULL");
-    if (branches) buf_addf(sql, " AS Nullable(%s))", of->kind == METRIC_VIEWERS ? "String" : "Float64");
+    const char *viewer = store_dialect(store).viewer_key ? "UInt64" : "String";
+    if (branches) buf_addf(sql, " AS Nullable(%s))", of->kind == METRIC_VIEWERS ? viewer : "Float64");
     buf_addf(sql, " AS v%zu", i);
     if (!ratio) return;
     const char *const parts[] = {of->a, of->b};
@@ -76,14 +78,15 @@ static void value_sql(struct buf *sql, const struct metric *of, bool ratio, size
     }
 }
 
-static void values_sql(struct buf *sql, const struct pivot *p, enum metric_clock clock, bool branches)
+static void values_sql(struct buf *sql, const struct store *store, const struct pivot *p, enum metric_clock clock,
+                       bool branches)
 {
     for (size_t i = 0; i < p->metric_count; i++) {
         bool ratio = false;
         if (first_of(p, i) != i) continue;
         for (size_t k = i; k < p->metric_count; k++)
             ratio = ratio || (p->metrics[k].metric == p->metrics[i].metric && needs_ratio(&p->metrics[k]));
-        value_sql(sql, p->metrics[i].metric, ratio, i, clock, branches);
+        value_sql(sql, store, p->metrics[i].metric, ratio, i, clock, branches);
     }
 }
 
@@ -101,7 +104,7 @@ static void branch_sql(struct buf *sql, const struct store *store, const char *e
         dimension_group_sql(&columns, store, p->dimensions[i]);
         buf_addf(&columns, " AS g%zu", i);
     }
-    values_sql(&columns, p, clock, branches);
+    values_sql(&columns, store, p, clock, branches);
     if (p->weighted)
         buf_adds(&columns, ", if(ifNull(mux_sample_rate, 1) > 0, 1 / ifNull(mux_sample_rate, 1), toFloat64(1)) AS w");
     question_where(&where, environment_id, &p->window, clock, &p->filters);

@@ -61,6 +61,11 @@ void question_aggregate(struct buf *sql, const struct store *store, const struct
     }
 }
 
+const char *viewer_sql(const struct store *store, const struct metric *m)
+{
+    return store_dialect(store).viewer_key ? "viewer_key" : m->a;
+}
+
 static bool aggregate_needs_ratio(const struct question *question)
 {
     return question->metric->kind == METRIC_RATIO && question->measure == MEASURE_AVG;
@@ -74,7 +79,7 @@ static void inner_sql(struct buf *sql, const struct store *store, const struct q
     struct buf columns, where;
     buf_init(&columns, SQL_BYTES_MAX);
     buf_init(&where, SQL_BYTES_MAX);
-    if (m->kind == METRIC_VIEWERS) buf_addf(&columns, "assumeNotNull(%s) AS v", m->a);
+    if (m->kind == METRIC_VIEWERS) buf_addf(&columns, "assumeNotNull(%s) AS v", viewer_sql(store, m));
     else if (m->kind == METRIC_RATIO) buf_addf(&columns, "assumeNotNull(toFloat64(%s) / %s) AS v", m->a, m->b);
     else buf_addf(&columns, "assumeNotNull(%s) AS v", m->a); /* its own type: sorting integers is faster */
     if (aggregate_needs_ratio(question))
@@ -83,7 +88,8 @@ static void inner_sql(struct buf *sql, const struct store *store, const struct q
     question_where(&where, question->environment_id, &question->window, m->clock, question->filters);
     if (strcmp(m->population, "1") != 0) buf_addf(&where, " AND %s", m->population);
     if (m->kind == METRIC_RATIO) buf_addf(&where, " AND ifNull(%s, 0) > 0", m->b);
-    buf_addf(&where, " AND isNotNull(%s)%s", m->a, extra_where);
+    const char *known = m->kind == METRIC_VIEWERS ? viewer_sql(store, m) : m->a;
+    buf_addf(&where, " AND isNotNull(%s)%s", known, extra_where);
     store_views_from(sql, store, columns.ptr, buf_span(&where));
     if (columns.failed || where.failed) sql->failed = true;
     buf_free(&columns);
@@ -100,8 +106,8 @@ static enum err run(struct query *q, struct buf *sql, struct buf *out)
 
 static struct answer answer_of(const struct question *question, int64_t views, double value)
 {
-    bool counts = question->measure == MEASURE_COUNT || question->measure == MEASURE_SUM ||
-                  metric_counts_views(question->metric);
+    bool counts =
+        question->measure == MEASURE_COUNT || question->measure == MEASURE_SUM || metric_counts_views(question->metric);
     struct answer a = {.views = views, .has_value = views > 0 || counts, .value = views > 0 ? value : 0};
     if (!isfinite(a.value)) a.has_value = false;
     return a;

@@ -76,6 +76,8 @@ void question_where(struct buf *sql, const char *environment_id, const struct wi
                     const struct filters *filters);
 /* The aggregate of a metric over inner columns v (and a, b of a ratio). */
 void question_aggregate(struct buf *sql, const struct store *store, const struct metric *m, enum measure measure);
+/* What tells viewers apart: an inner expression of a METRIC_VIEWERS. */
+const char *viewer_sql(const struct store *store, const struct metric *m);
 /* The dimension's inner expression, to be grouped by. */
 void dimension_group_sql(struct buf *sql, const struct store *store, const struct dimension *d);
 /* The dimension as text for an answer, from the inner expression g. */

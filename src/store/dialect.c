@@ -40,6 +40,7 @@ bool store_dialect_of(struct span version, struct store_dialect *out)
     d.groups_coded = d.release >= 20003;
     d.grouping_sets = d.release >= 23001;
     d.recodes = d.release >= 23001;
+    d.viewer_key = d.release >= 23001;
     d.skip_indexes = d.release >= 20003;
     d.atomic = d.release >= 20010;
     d.parquet = d.release >= 20008;

@@ -15,6 +15,7 @@ struct store_dialect {
     bool groups_coded;    /* GROUP BY a LowCardinality(Nullable) column keeps null's group and the row of WITH ROLLUP */
     bool grouping_sets;   /* GROUP BY GROUPING SETS, grouping() as the standard has it */
     bool recodes;         /* a column's type changes in the background, and reads meanwhile */
+    bool viewer_key;      /* the table has that column, see schema.c */
     bool skip_indexes;    /* INDEX ... TYPE minmax, bloom_filter */
     bool atomic;          /* ENGINE = Atomic for databases */
     bool parquet;         /* FORMAT Parquet */

@@ -220,6 +220,18 @@ static enum err recode_texts(struct migrating *m)
     return e;
 }
 
+/* Viewers are told apart by 64 bits of their id's hash, which takes a fifth of the time that the ids themselves take.
+ * With a hundred million viewers an answer is one too low once in four thousand. Older rows are hashed when they are
+ * read, until the store has come to them. */
+static enum err add_viewer_key(struct migrating *m)
+{
+    if (!m->dialect->viewer_key) return ERR_NONE;
+    enum err e = define(m, SPAN("ALTER TABLE firstframe.views ADD COLUMN IF NOT EXISTS viewer_key Nullable(UInt64) "
+                                "MATERIALIZED sipHash64(ifNull(viewer_user_id, mux_viewer_id)) CODEC(NONE)"));
+    if (e != ERR_NONE) return e;
+    return define(m, SPAN("ALTER TABLE firstframe.views MATERIALIZE COLUMN viewer_key SETTINGS mutations_sync = 0"));
+}
+
 /* In order. Each may find its work done, wholly or in part. A repeated one runs at every connection, since what it has
  * to do is decided by columns.def, and is recorded whenever it did something. */
 static const struct migration {
@@ -228,10 +240,9 @@ static const struct migration {
     bool repeated;
     enum err (*run)(struct migrating *m);
 } migrations[] = {
-    {1, "views", false, make_views},
-    {2, "columns", true, add_columns},
-    {3, "indexes", true, add_indexes},
-    {4, "texts of few values", true, recode_texts},
+    {1, "views", false, make_views},          {2, "columns", true, add_columns},
+    {3, "indexes", true, add_indexes},        {4, "texts of few values", true, recode_texts},
+    {5, "viewer key", false, add_viewer_key},
 };
 
 static enum err make_database(struct migrating *m)

@@ -29,7 +29,7 @@ function comparisonSql(duck, where) {
       if (m.clock !== clock) continue;
       const filters = [m.population !== '1' && m.population, m.kind === 'RATIO' && `${m.b} > 0`].filter(Boolean).join(' AND ');
       const If = (f, x) => !filters ? `${f}(${x})` : duck ? `${f}(${x}) FILTER (${filters})` : `${f}If(${x}, ifNull(${filters}, 0))`;
-      if (m.kind === 'VIEWERS') columns.push(duck ? `count(DISTINCT ${m.a})` : `uniqExact(${m.a})`);
+      if (m.kind === 'VIEWERS') columns.push(duck ? `count(DISTINCT ${m.a})` : 'uniqExact(viewer_key)');
       else if (m.kind === 'RATIO' && m.measure === 'AVG') columns.push(`${If('sum', m.a)} / ${If('sum', m.b)}`);
       else if (m.measure === 'COUNT') columns.push(`count(${m.a})`);
       else if (m.measure === 'SUM' || m.measure === 'AVG') columns.push(If(m.measure.toLowerCase(), m.a));
@@ -104,7 +104,7 @@ export function questions({ environment, now, facts }) {
     { name: 'timeseries, 95th startup, 7 days by hour', ...seriesOf('video_startup_time', 7, HOUR, q(0.95, 'video_startup_time'), c(0.95, 'video_startup_time'), { known: startup, extra: '&measurement=95th' }) },
     { name: 'timeseries, median startup, 24 hours', ...seriesOf('video_startup_time', 1, HOUR, q(0.5, 'video_startup_time'), c(0.5, 'video_startup_time'), { known: startup }) },
     { name: 'timeseries, views, 30 days', ...seriesOf('views', 30, DAY, 'count()', 'count(*)', { clock: start, column: 'view_start' }) },
-    { name: 'timeseries, unique viewers, 30 days', ...seriesOf('unique_viewers', 30, DAY, 'uniqExact(ifNull(viewer_user_id, mux_viewer_id))', 'count(DISTINCT coalesce(viewer_user_id, mux_viewer_id))', { clock: start, column: 'view_start', known: ' AND (viewer_user_id IS NOT NULL OR mux_viewer_id IS NOT NULL)' }) },
+    { name: 'timeseries, unique viewers, 30 days', ...seriesOf('unique_viewers', 30, DAY, 'uniqExact(viewer_key)', 'count(DISTINCT coalesce(viewer_user_id, mux_viewer_id))', { clock: start, column: 'view_start', known: ' AND (viewer_user_id IS NOT NULL OR mux_viewer_id IS NOT NULL)' }) },
     { name: 'timeseries, overall score, one country', ...seriesOf('viewer_experience_score', 30, DAY, 'avg(viewer_experience_score)', 'avg(viewer_experience_score)', { known: " AND viewer_experience_score IS NOT NULL AND country = 'US'", extra: '&filters[]=country:US' }) },
     { name: 'overall, median startup', ...overall('video_startup_time', 30, q(0.5, 'video_startup_time'), c(0.5, 'video_startup_time'), startup) },
     { name: 'overall, playback failures', ...overall('playback_failure_percentage', 30, 'avg(playback_failure)', 'avg(playback_failure)') },
