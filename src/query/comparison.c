@@ -60,16 +60,25 @@ static void value_sql(struct buf *inner, const struct store *store, const struct
     else buf_addf(inner, "if(%s, %s, NULL)", m->population, m->a);
 }
 
-/* The inner columns of the first row of each metric: v<i>, and a<i>, b<i> of a ratio. */
-static void columns_sql(struct buf *inner, const struct store *store, const struct metric *m, size_t i)
+/* The inner columns of the first row of each metric: v<i> where a row counts or sorts views' values, and for an average
+ * of ratios a<i>, b<i> and c<i>, which says whether the view has one. */
+static void columns_sql(struct buf *inner, const struct store *store, const struct comparison *all, size_t i)
 {
-    buf_adds(inner, ", ");
-    value_sql(inner, store, m);
-    buf_addf(inner, " AS v%zu", i);
-    if (m->kind == METRIC_RATIO)
-        buf_addf(inner,
-                 ", if(isNull(v%zu), NULL, toFloat64(%s)) AS a%zu, if(isNull(v%zu), NULL, toFloat64(%s)) AS b%zu", i,
-                 m->a, i, i, m->b, i);
+    const struct metric *m = all->rows[i].metric;
+    bool values = m->kind != METRIC_RATIO, average = false;
+    for (size_t k = i; k < all->count; k++) {
+        if (all->rows[k].metric != m || m->kind != METRIC_RATIO) continue;
+        if (all->rows[k].measure == MEASURE_AVG) average = true;
+        else values = true;
+    }
+    if (values) {
+        buf_adds(inner, ", ");
+        value_sql(inner, store, m);
+        buf_addf(inner, " AS v%zu", i);
+    }
+    if (average)
+        buf_addf(inner, ", %s AS a%zu, %s AS b%zu, ifNull(%s, 0) > 0 AND %s AND isNotNull(%s) AS c%zu", m->a, i, m->b,
+                 i, m->b, m->population, m->a, i);
 }
 
 static void aggregate_sql(struct buf *outer, struct query *q, const struct comparison *all,
@@ -87,7 +96,7 @@ static void aggregate_sql(struct buf *outer, struct query *q, const struct compa
     case MEASURE_COUNT: buf_addf(outer, "toFloat64(count(%s))", column); break;
     case MEASURE_SUM: buf_addf(outer, "toFloat64(ifNull(sum(%s), 0))", column); break;
     case MEASURE_AVG:
-        if (m->kind == METRIC_RATIO) buf_addf(outer, "toFloat64(sum(a%zu) / sum(b%zu))", i, i);
+        if (m->kind == METRIC_RATIO) buf_addf(outer, "toFloat64(sumIf(a%zu, c%zu) / sumIf(b%zu, c%zu))", i, i, i, i);
         else buf_addf(outer, "toFloat64(avg(%s))", column);
         break;
     case MEASURE_MEDIAN:
@@ -101,7 +110,7 @@ static void row_sql(struct buf *outer, struct buf *inner, struct query *q, const
     const struct metric *m = all->rows[i].metric;
     size_t first = 0;
     while (all->rows[first].metric != m) first++;
-    if (first == i) columns_sql(inner, q->store, m, i);
+    if (first == i) columns_sql(inner, q->store, all, i);
     aggregate_sql(outer, q, all, &all->rows[i], first);
 }
 

@@ -72,7 +72,8 @@ export function questions({ environment, now, facts }) {
   const rest = 'sum(watch_time), sum(view_playing_time)';
   const by = (metric, dimension, days, value, duckValue, known = '') => ({
     route: `${m}/${metric}/breakdown?group_by=${dimension}&limit=1000&${at(days)}`, answer: breakdown,
-    sql: `SELECT count(), ${value}, ${rest} ${V} ${end(days)}${known} GROUP BY ${dimension}`,
+    sql: `SELECT count(), ${value}, ${rest} ${V} ${end(days)}${known} GROUP BY ${dimension} WITH TOTALS`, // by which the rows are ranked
+   
     duck: `SELECT count(*), ${duckValue}, ${rest} ${D} ${end(days)}${known} GROUP BY ${dimension}`,
   });
   const overall = (metric, days, value, duckValue, known = '') => ({
