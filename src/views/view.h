@@ -14,9 +14,8 @@
 #include "views/beacon.h"
 #include "views/row.h"
 
-/* A match of three hours in segments of two seconds makes some 12,000 events. The last place, and the last bytes, are
- * kept for a viewend, whose full record has the sums of what was refused before. */
-enum { VIEW_EVENTS_MAX = 30000, VIEW_SCORE_MODEL = 1 };
+/* The last place, and the last bytes, are kept for a viewend, whose full record has the sums of what was refused before. */
+enum { VIEW_EVENTS_MAX = 5000, VIEW_SCORE_MODEL = 1 };
 
 enum view_effect {
     VIEW_ADDED,     /* a new event of the view */
