@@ -7,6 +7,13 @@ const proxy = Object.fromEntries(['/api', '/data', '/system', '/sdk'].map(path =
 export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // The server's Content-Security-Policy allows no data: URLs but images, and no inline script.
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    // A busy machine is nothing to warn of.
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
   server: { proxy },
 });
