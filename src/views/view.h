@@ -14,7 +14,8 @@
 #include "views/beacon.h"
 #include "views/row.h"
 
-/* The last place, and the last bytes, are kept for a viewend, whose full record has the sums of what was refused before. */
+/* The last place, and the last bytes, are kept for a viewend, whose full record has the sums of what was refused
+ * before. */
 enum { VIEW_EVENTS_MAX = 5000, VIEW_SCORE_MODEL = 1 };
 
 enum view_effect {
