@@ -83,7 +83,7 @@ static void inner_sql(struct buf *sql, const struct store *store, const struct q
     else if (m->kind == METRIC_RATIO) buf_addf(&columns, "assumeNotNull(toFloat64(%s) / %s) AS v", m->a, m->b);
     else buf_addf(&columns, "assumeNotNull(%s) AS v", m->a); /* its own type: sorting integers is faster */
     if (aggregate_needs_ratio(question))
-        buf_addf(&columns, ", assumeNotNull(toFloat64(%s)) AS a, assumeNotNull(toFloat64(%s)) AS b", m->a, m->b);
+        buf_addf(&columns, ", assumeNotNull(%s) AS a, assumeNotNull(%s) AS b", m->a, m->b);
     buf_addf(&columns, ", toInt64(ifNull(watch_time, 0)) AS w, ifNull(view_playing_time, 0) AS p%s", extra);
     question_where(&where, question->environment_id, &question->window, m->clock, question->filters);
     if (strcmp(m->population, "1") != 0) buf_addf(&where, " AND %s", m->population);
