@@ -211,9 +211,11 @@ void dimension_group_sql(struct buf *sql, const struct store *store, const struc
 
 /* -- segments: scores and ranks (resolutions 89, 90) -- */
 
-/* Twelve digits: parallel sums differ in the last ones from run to run, and ties have to stay ties. */
+/* Twelve digits: parallel sums differ in the last ones from run to run, and ties have to stay ties. Whole numbers add
+ * up exactly, however they are split. */
 static double steady(double v)
 {
+    if (!(floor(v) < v) && fabs(v) < 0x1p53) return v;
     char text[32];
     (void)snprintf(text, sizeof text, "%.12g", v);
     return strtod(text, NULL);
