@@ -2,9 +2,12 @@
 // A walk through the dashboard on simulated views and hostile texts: what is shown is what the API answers, the request
 // behind it gives the same in a shell, nothing foreign is asked for, nothing of a stranger's text is carried out.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { PASSWORD, until } from '../lib/server.mjs';
-import { Dashboard, HOSTILE, MARK, readCsv } from './helpers.mjs';
+import { Site } from '../lib/site.mjs';
+import { edgesOf } from '../../web/src/lib/histogram.ts';
+import { Dashboard, HOSTILE, kept, MARK, readCsv } from './helpers.mjs';
 
 const d = new Dashboard();
 before(async () => {
@@ -18,6 +21,7 @@ const PAGES = [
   ['/', {}],
   ['/explore', { id: 'video_startup_time', by: 'video_title' }],
   ['/explore', { id: 'views' }],
+  ['/explore', { id: 'rebuffer_percentage', m: '95th', by: 'country', p: 'browser', then: 'video_title' }],
   ['/compare', {}],
   ['/views', {}],
   ['/errors', {}],
@@ -153,7 +157,7 @@ test('clicking a row filters, the address holds it, back takes it away', async (
   await d.settled();
   assert.deepEqual(new URL(d.page.url()).searchParams.getAll('f'), [`browser:${name}`]);
   const shown = () => d.page.locator('.tile[data-measure=count] .tile-value').getAttribute('title');
-  await until('the tile to show the filtered count', async () => await shown() === views);
+  await until('the tile to show the filtered count', async () => (await shown()) === views);
   await d.page.goBack();
   await d.settled();
   assert.deepEqual(new URL(d.page.url()).searchParams.getAll('f'), []);
@@ -248,11 +252,13 @@ test('every request of every page, run in a shell, answers what the page was ans
     compared = 0;
   for (const [route, query] of PAGES) {
     await d.visit(route, query);
+    const bare = await d.page
+      .locator('main .panel:not(.place), main .tile')
+      .evaluateAll(all => all.filter(e => !e.querySelector('.request-button')).map(e => e.textContent.slice(0, 60)));
+    // What shows no data has no request: the snippet, and the forms of the settings.
+    if (!['/start', '/settings'].includes(route)) assert.deepEqual(bare, [], `${route}: without a request`);
     for (const { name, curl } of await d.requests()) {
-      const asked = /'(http[^']*)'$/.exec(curl);
-      assert.ok(asked, curl);
-      const url = new URL(asked[1]),
-        mine = d.seen.get(url.pathname + url.search);
+      const { url, mine } = d.asked(curl);
       if (url.pathname.startsWith('/api/sessions')) continue; // a person's, not a token's
       const answer = JSON.parse(await d.shell(curl));
       assert.equal(answer.error, undefined, `${route}: ${name}: ${JSON.stringify(answer)}`);
@@ -273,11 +279,11 @@ test('the JavaScript of every page runs with the node client and answers the sam
     await d.visit(route, query);
     for (const { name, curl, javascript } of await d.requests()) {
       const method = /await (mux\.[\w.]+)/.exec(javascript)[1],
-        url = new URL(/'(http[^']*)'$/.exec(curl)[1]);
-      if (methods.has(method + url.pathname) || url.pathname.startsWith('/api/sessions')) continue;
-      methods.add(method + url.pathname);
-      const mine = d.seen.get(url.pathname + url.search),
-        answer = await d.javascript(javascript);
+        { url, mine } = d.asked(curl),
+        once = method + url.pathname + (method === 'mux.post' ? name : '');
+      if (methods.has(once) || url.pathname.startsWith('/api/sessions')) continue;
+      methods.add(once);
+      const answer = await d.javascript(javascript);
       if (mine && url.pathname !== '/data/v1/exports/views')
         alike(answer, mine.data, `${route}: ${name}: ${javascript}`);
     }
@@ -295,18 +301,38 @@ test('the sparkline and the single number work in a shell', async () => {
 });
 
 test("hostile texts are shown as text, stay inside the shell's quotes and are no formulas in CSV", async () => {
-  for (const text of HOSTILE) {
-    await d.visit('/explore', { id: 'views', by: 'video_title', f: `video_title:${text}` });
-    assert.equal(await d.page.locator('.tile[data-measure=count] .tile-value').getAttribute('title'), '1', text);
+  for (const text of HOSTILE.map(kept)) {
+    await d.visit('/explore', {
+      id: 'playing_time',
+      by: 'video_title',
+      then: 'viewer_user_id',
+      f: `video_title:${text}`,
+    });
+    assert.match(await d.page.locator('.tile[data-measure=sum] .tile-foot').innerText(), / 1 views$/, text);
     assert.equal(await d.page.locator('.chip-value').textContent(), text);
     assert.equal(await d.page.locator('section[aria-label="By video title"] tbody bdi').first().textContent(), text);
+    const pivot = d.page.locator('section[aria-label="By video title, viewer user id"]');
+    assert.deepEqual(await pivot.locator('bdi').allTextContents(), [text, text]);
+    // Bodies stand in the line as JSON: the same text, and nothing that the shell takes for its own.
+    for (const { curl, javascript } of await d.requests('Show the request: By video title, viewer user id')) {
+      const answer = JSON.parse(await d.shell(curl));
+      assert.deepEqual(
+        answer.data.map(r => r.video_title ?? r.viewer_user_id),
+        [text],
+        curl,
+      );
+      assert.match(curl, /^[\x20-\x7e]+$/);
+      assert.match(javascript, /^[\n\x20-\x7e]+$/);
+    }
+    for (const row of readCsv(await d.download(pivot.getByRole('button', { name: 'Download' }))).slice(1))
+      assert.ok([text, `'${text}`].includes(row[0]) && [text, `'${text}`].includes(row[1]), row.join());
     const [first] = await d.requests('Show the request: By video title');
     const answer = JSON.parse(await d.shell(first.curl));
     assert.deepEqual(
-      answer.data.map(r => [r.field, r.value]),
+      answer.data.map(r => [r.field, r.views]),
       [[text, 1]],
     );
-    const cells = readCsv(await d.download(d.page.getByLabel('Download as CSV: By video title')));
+    const cells = readCsv(await d.download(d.page.getByLabel('Download as CSV: By video title', { exact: true })));
     assert.ok([text, `'${text}`].includes(cells[1][0]), cells[1][0]);
     assert.doesNotMatch(cells[1][0], /^[\s\u200e\u200f\u202a-\u202e\u2066-\u2069]*[=+\-@]/);
   }
@@ -324,6 +350,293 @@ test("hostile texts are shown as text, stay inside the shell's quotes and are no
   clean();
 });
 
+test("a distribution is the API's histogram between round borders; a click on a bar filters by it", async () => {
+  await d.visit('/explore', { id: 'video_startup_time' });
+  const panel = d.page.locator('section[aria-label="Distribution"]');
+  const rows = readCsv(await d.download(panel.getByRole('button', { name: 'Download' }))).slice(1);
+  const ask = metrics => d.query({ metrics });
+  const [whole] = (await ask([{ metric: 'video_startup_time', measurement: 'count', name: 'n' }])).data;
+  assert.equal(
+    rows.reduce((n, r) => n + Number(r[2]), 0),
+    whole.n,
+  );
+  const edges = rows
+    .filter(r => r[0] !== '' && r[1] !== '')
+    .flatMap((r, i) => (i ? [r[1]] : [r[0], r[1]]))
+    .map(Number);
+  const [{ h }] = (await ask([{ metric: 'video_startup_time', histogram: { edges }, name: 'h' }])).data;
+  assert.deepEqual(
+    rows.filter(r => r[0] !== '' && r[1] !== '').map(r => Number(r[2])),
+    h.counts,
+  );
+  assert.equal(await panel.locator('.histogram-bar').count(), rows.length);
+  const most = rows.toSorted((a, b) => b[2] - a[2])[0];
+  await panel.locator('.histogram-bar').nth(rows.indexOf(most)).click();
+  await d.page.waitForURL(/[?&]mf=/);
+  await d.settled();
+  const { data } = await d.server.json(
+    `/data/v1/metrics/video_startup_time/overall?${d.timeframe()}` +
+      `&metric_filters[]=video_startup_time%3E=${most[0]}&metric_filters[]=video_startup_time%3C${most[1]}`,
+  );
+  assert.equal(data.total_views, Number(most[2]));
+  assert.equal(await d.page.locator('.tile[data-measure=median] .tile-value').getAttribute('title'), exact(data.value));
+  assert.equal(await d.page.locator('.chip').count(), 2);
+  await d.page.locator('.chip-x').first().click();
+  await until('the chip to go', async () => (await d.page.locator('.chip').count()) === 1);
+  clean();
+});
+
+test('borders of distributions are round and hold what they shall', () => {
+  for (const [low, high, unit] of [
+    [120, 2130, 'MS'],
+    [0, 0.3, 'FRACTION'],
+    [4e6, 4.4e6, 'BITS_PER_SECOND'],
+    [0, 0, 'NUMBER'],
+    [0, 7, 'NUMBER'],
+    [-40, 900, 'MS'],
+    [5, 5, 'MS'],
+    [0.2, 0.9, 'SCORE'],
+    [0, 3e7, 'MS'],
+  ]) {
+    const edges = edgesOf(low, high, unit);
+    assert.ok(edges[0] <= Math.max(low, 0) && edges.at(-1) > high, `${low} to ${high}: ${edges}`);
+    assert.ok(
+      edges.length >= 2 && edges.length <= 50 && edges.every((e, i) => i === 0 || e > edges[i - 1]),
+      String(edges),
+    );
+  }
+  assert.deepEqual(edgesOf(100, 1000, 'MS').slice(0, 3), [0, 50, 100]);
+  assert.equal(edgesOf(null, null, 'MS'), null);
+});
+
+test("a pivot's cells, rows and columns are the API's", async () => {
+  await d.visit('/explore', { id: 'video_startup_time', by: 'country', then: 'operating_system' });
+  const table = d.page.locator('section[aria-label="By country, operating system"] table');
+  const shown = await table.evaluate(t =>
+    [...t.rows].map(r => [...r.cells].map(c => (c.className.includes('num') && c.title) || c.innerText.trim())),
+  );
+  const breakdown = async (by, more = '') =>
+    (
+      await d.server.json(
+        `/data/v1/metrics/video_startup_time/breakdown?group_by=${by}&limit=1000&${d.timeframe()}${more}`,
+      )
+    ).data;
+  const systems = await breakdown('operating_system'),
+    countries = await breakdown('country');
+  const columns = shown[0].slice(2, -1);
+  const of = (rows, name) => {
+    const v = rows.find(r => (r.field ?? '(none)') === name)?.value ?? null;
+    return v === null ? '' : exact(v);
+  };
+  assert.deepEqual(
+    shown[1].slice(2, -1),
+    columns.map(c => of(systems, c)),
+  );
+  assert.ok(shown.length > 5 && columns.length > 2);
+  for (const row of shown.slice(2, 6)) {
+    assert.equal(row[1], of(countries, row[0]), row[0]);
+    const filter = row[0] === '(none)' ? 'country:' : `country:${row[0]}`;
+    const cells = await breakdown('operating_system', `&filters[]=${filter}`);
+    for (const [i, c] of columns.entries()) assert.equal(row[2 + i].split(';')[0], of(cells, c), `${row[0]}, ${c}`);
+  }
+  clean();
+});
+
+test('a comparison says how sure a difference is', async () => {
+  const browsers = (await d.server.json(`/data/v1/dimensions/browser?${d.timeframe()}`)).data.map(v => v.value);
+  const sets = browsers.slice(0, 2).map(b => `f=browser:${b}`);
+  await d.page.goto(
+    `${d.server.url}/compare?${new URLSearchParams([['t', `${d.start_s}-${d.end}`], ...sets.map(s => ['s', s])])}`,
+  );
+  await d.settled();
+  const row = (metric, measure) => d.page.locator(`tr[data-metric=${metric}][data-measure="${measure}"]`).first();
+  const cells = async (metric, measure) =>
+    row(metric, measure)
+      .locator('td > span')
+      .evaluateAll(all => all.map(e => e.title));
+  const query = async (browser, metrics) =>
+    (
+      await d.query({
+        metrics,
+        filters: { dimension: 'browser', value: browser },
+      })
+    ).data[0];
+  const z = 1.959963984540054,
+    near = (text, low, high, where) => {
+      const [, a, b] = /interval (\S+) to (\S+)/.exec(text.replace(/,(?=\d{3})/g, ''));
+      assert.ok(
+        Math.abs(a - low) <= 2e-6 * Math.max(1, low) && Math.abs(b - high) <= 2e-6 * Math.max(1, high),
+        `${where}: ${text}, not ${low} to ${high}`,
+      );
+    };
+  for (const [i, browser] of browsers.slice(0, 2).entries()) {
+    const q = await query(browser, [
+      { metric: 'playback_failure_percentage', name: 'p' },
+      { metric: 'playback_failure_percentage', measurement: 'count', name: 'n' },
+      { metric: 'viewer_experience_score', name: 'mean' },
+      { metric: 'viewer_experience_score', measurement: 'stddev', name: 's' },
+      { metric: 'viewer_experience_score', measurement: 'count', name: 'ns' },
+      { metric: 'video_startup_time', measurement: 'count', name: 'nt' },
+    ]);
+    const share = (await cells('playback_failure_percentage', 'avg'))[i];
+    const root = z * Math.sqrt((q.p * (1 - q.p)) / q.n + (z * z) / (4 * q.n * q.n)),
+      middle = q.p + (z * z) / (2 * q.n),
+      scale = 1 + (z * z) / q.n;
+    near(share, (middle - root) / scale, (middle + root) / scale, 'Wilson');
+    near(
+      (await cells('viewer_experience_score', 'avg'))[i],
+      q.mean - (z * q.s) / Math.sqrt(q.ns - 1),
+      q.mean + (z * q.s) / Math.sqrt(q.ns - 1),
+      'mean',
+    );
+    const half = z * Math.sqrt(0.25 / q.nt);
+    const r = await query(browser, [
+      { metric: 'video_startup_time', percentile: 0.5 - half, name: 'low' },
+      { metric: 'video_startup_time', percentile: 0.5 + half, name: 'high' },
+    ]);
+    near((await cells('video_startup_time', 'median'))[i], r.low, r.high, 'median');
+  }
+  assert.match(await row('video_startup_time', 'median').locator('.against').innerText(), / … /);
+  clean();
+});
+
+test('every panel fails and recovers on its own, and shows when there is nothing', async () => {
+  for (const [route, query] of PAGES.filter(([r]) => !['/live', '/alerts', '/settings', '/start'].includes(r))) {
+    // All questions fail, some for a moment only: no panel waits for ever and none takes the page down.
+    await d.page.route(/\/data\/v1\//, r =>
+      r.fulfill({ status: 500, json: { error: { type: 'server_error', messages: ['Broken for the test.'] } } }),
+    );
+    await d.visit(route, query);
+    const silent = await d.page
+      .locator('main .panel')
+      .evaluateAll(all => all.filter(p => !/Broken for the test/.test(p.innerText)).map(p => p.ariaLabel));
+    assert.deepEqual(silent, [], route);
+    await d.page.unroute(/\/data\/v1\//);
+    await d.page.getByRole('button', { name: 'Try again' }).first().click();
+    await until(
+      'no failure to be shown',
+      async () => !/Broken for the test/.test(await d.page.locator('main').innerText()),
+    );
+    await d.settled();
+    // Long before the first view.
+    await d.page.goto(`${d.server.url}${route}?${new URLSearchParams({ t: '1000000000-1000086400', ...query })}`);
+    await d.settled();
+    const text = await d.page.locator('main').innerText();
+    assert.doesNotMatch(text, /NaN|undefined|Infinity|null|\[object/, route);
+    const blank = await d.page
+      .locator('main .panel')
+      .evaluateAll(all => all.filter(p => !p.querySelector('.state p, table, canvas, .course')).map(p => p.ariaLabel));
+    assert.deepEqual(blank, [], route);
+  }
+  d.trouble = d.trouble.filter(t => !/status of 500/.test(t));
+  // One question fails for a moment: its panel waits behind its skeleton and comes, the others are there at once.
+  let refused = 0;
+  await d.page.route(/v1\/errors\?/, r =>
+    refused++
+      ? r.continue()
+      : r.fulfill({
+          status: 503,
+          headers: { 'retry-after': '1' },
+          json: { error: { type: 'service_unavailable', messages: ['A moment.'] } },
+        }),
+  );
+  await d.visit('/errors');
+  await d.page.unroute(/v1\/errors\?/);
+  assert.ok(refused >= 2);
+  assert.ok((await d.page.locator('section[aria-label="Errors by code and message"] tbody tr').count()) > 1);
+  d.trouble = d.trouble.filter(t => !/status of 503/.test(t));
+  clean();
+});
+
+test('nothing jumps while a page fills', async () => {
+  const jumps = [];
+  await d.page.route(/\/data\/v1\//, async r => {
+    await new Promise(done => setTimeout(done, 30));
+    await r.continue();
+  });
+  for (const [route, query] of PAGES) {
+    await d.visit(route, query);
+    const moved = await d.page.evaluate(
+      () =>
+        new Promise(done => {
+          let sum = 0;
+          new PerformanceObserver(list => {
+            for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value;
+          }).observe({ type: 'layout-shift', buffered: true });
+          setTimeout(() => done(sum), 50);
+        }),
+    );
+    if (moved > 0.1) jumps.push(`${route} ${JSON.stringify(query)}: ${moved.toFixed(3)}`);
+  }
+  await d.page.unroute(/\/data\/v1\//);
+  assert.deepEqual(jumps, []);
+});
+
+test('a filter set is kept, used again and forgotten', async () => {
+  await d.visit('/', { f: 'country:DE' });
+  await d.page.getByRole('button', { name: 'Saved filter sets' }).click();
+  await d.page.fill('input[aria-label="Name for these filters"]', HOSTILE[1]);
+  await d.page.getByRole('button', { name: 'Keep', exact: true }).click();
+  await d.visit('/views');
+  await d.page.getByRole('button', { name: 'Saved filter sets' }).click();
+  await d.page.locator('.saved-name', { hasText: HOSTILE[1].slice(0, 20) }).click();
+  await d.page.waitForURL(/[?&]f=country:DE/);
+  await d.settled();
+  await d.page.getByRole('button', { name: 'Saved filter sets' }).click();
+  await d.page
+    .getByRole('button', { name: /^Remove / })
+    .last()
+    .click();
+  await d.page.locator('.saved .note').waitFor();
+  clean();
+});
+
+test("numbers and times are in the reader's format, times in UTC where asked for", async () => {
+  const other = new Dashboard();
+  Object.assign(other, { server: d.server, chromium: d.chromium, end: d.end, start_s: d.start_s });
+  await other.open({ locale: 'de-DE', timezoneId: 'Asia/Kolkata' });
+  await other.signIn();
+  await other.settled();
+  await other.visit('/');
+  const { data } = await d.server.json(`/data/v1/metrics/views/overall?${d.timeframe()}`);
+  const views = other.page.locator('.tile[data-metric=views] .tile-value');
+  assert.equal(await views.innerText(), new Intl.NumberFormat('de-DE').format(data.value));
+  const label = zone =>
+    new Intl.DateTimeFormat('de-DE', {
+      hourCycle: 'h23',
+      timeZone: zone,
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+    }).format(d.start_s * 1000);
+  const range = other.page.locator('.time-range button').first();
+  assert.ok((await range.innerText()).startsWith(label('Asia/Kolkata')), await range.innerText());
+  await other.page.getByRole('button', { name: /^Times in/ }).click();
+  await until('times in UTC', async () => (await range.innerText()).startsWith(label('UTC')));
+  await other.context.close();
+});
+
+test('the arrow keys walk a chart, span a stretch and zoom into it', async () => {
+  await d.visit('/explore', { id: 'views' });
+  await d.page.locator('.chart').first().focus();
+  await d.page.keyboard.press('ArrowRight');
+  assert.ok(await d.page.locator('.chart-tip.on').first().isVisible());
+  for (let i = 0; i < 4; i++) await d.page.keyboard.press('Shift+ArrowRight');
+  await d.page.keyboard.press('Enter');
+  await d.page.waitForURL(url => url.searchParams.get('t') !== `${d.start_s}-${d.end}`);
+  await d.settled();
+  assert.equal(new URL(d.page.url()).searchParams.get('t'), `${d.start_s}-${d.start_s + 4 * 3600}`);
+});
+
+test('the server lets a page load nothing but its own, and no inline script', async () => {
+  const response = await fetch(d.server.url + '/');
+  const policy = response.headers.get('content-security-policy');
+  assert.match(policy, /default-src '(self|none)'/);
+  assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+  for (const asset of (await response.text()).matchAll(/(?:src|href)="([^"]+)"/g)) assert.match(asset[1], /^\//);
+});
+
 test('an error is given a meaning', async () => {
   await d.visit('/errors');
   const [error] = (await d.server.json(`/data/v1/errors?${d.timeframe()}`)).data.filter(
@@ -339,6 +652,7 @@ test('an error is given a meaning', async () => {
   assert.deepEqual([after.severity, after.notes], ['warning', HOSTILE[0]]);
   await d.settled();
   assert.ok((await d.page.locator('tbody').innerText()).includes(HOSTILE[0]));
+  await d.page.locator('.hello', { hasText: 'Past views follow the new meaning' }).waitFor();
   clean();
 });
 
@@ -387,6 +701,41 @@ test('adding a player: the snippet is filled in and beacons appear as they arriv
     }),
   });
   await d.page.locator('summary', { hasText: 'Shown at once' }).waitFor({ timeout: 30_000 });
+});
+
+test('onboarding: the snippet in a page of its own plays a video, and its first view completes here', async () => {
+  await d.visit('/start');
+  const snippet = await d.page.locator('pre').first().innerText();
+  const site = await new Site().start(); // the video; the page with the snippet stands beside it
+  const html = `<!doctype html><title>My page</title>${snippet.replace('"video.mp4"', `"${site.url}/media/clip12.mp4" muted`)}`;
+  const page = http.createServer((_, response) => response.setHeader('content-type', 'text/html').end(html));
+  await new Promise(done => page.listen(0, '127.0.0.1', done));
+  const tab = await d.context.newPage();
+  try {
+    await tab.goto(`http://localhost:${page.address().port}/`);
+    await tab.evaluate(() => document.querySelector('video').play());
+    await tab.waitForFunction(() => document.querySelector('video').currentTime > 1.5);
+    await d.page.bringToFront();
+    const step = n => d.page.locator('.step').nth(n);
+    await step(1).and(d.page.locator('.done')).waitFor();
+    await d.page
+      .locator('td bdi', { hasText: /^playing$/ })
+      .first()
+      .waitFor();
+    await tab.close({ runBeforeUnload: true });
+    await step(2).locator('a', { hasText: 'My video' }).waitFor();
+    assert.match(await step(2).getAttribute('class'), /done/);
+    const [view] = (await d.server.json('/data/v1/video-views?timeframe[]=60:minutes&limit=1')).data;
+    assert.equal(view.video_title, 'My video');
+    await step(2).locator('a', { hasText: 'My video' }).click();
+    await d.settled();
+    assert.ok((await d.page.locator('.course rect.state-playing').count()) >= 1);
+  } finally {
+    await new Promise(done => page.close(done));
+    await site.stop();
+  }
+  d.foreign = d.foreign.filter(url => !url.startsWith(site.url));
+  clean();
 });
 
 test('axe finds nothing on any page, in light and in dark, on a desk and on a phone', async () => {

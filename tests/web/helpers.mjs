@@ -26,11 +26,20 @@ export const HOSTILE = [
   `=HYPERLINK("http://evil.example";"${MARK}")`,
   `\u202egnp.${MARK}\u2066 right to left`,
   `${MARK} 👩‍👩‍👧‍👦 🏳️‍🌈 emoji`,
-  `${MARK} ${'long '.repeat(180)}`,
+  `${MARK} ${'long 👩‍👩‍👧‍👦 '.repeat(400)}`, // 12 kB, of which the server keeps 1,024 bytes
   `%0a%27;touch hacked ${MARK} & | > hacked\n new line`,
   `@SUM(1+1)*cmd|' /C calc'!A0 ${MARK}`,
   `{{7*7}} \${7*7} javascript:window.hacked=1 ${MARK}`,
 ];
+
+// What the server keeps of a text: 1,024 bytes, cut between characters.
+export function kept(text) {
+  let out = '';
+  for (const c of text)
+    if (Buffer.byteLength(out + c) > 1024) break;
+    else out += c;
+  return out;
+}
 
 // One view that has already ended, spoken in the SDK's long names' short keys.
 async function sendView(server, text, at) {
@@ -59,7 +68,7 @@ async function sendView(server, text, at) {
     event('viewstart', 1, 0),
     event('play', 2, 1),
     event('playing', 3, 400, { xtitofifr: 400 }),
-    event('error', 4, 5000, { percd: text, permg: text }),
+    event('error', 4, 5000, { percd: text, perme: text }),
     event('viewend', 5, 9000, { xwati: 9000 }),
   ];
   const response = await fetch(server.url + '/', {
@@ -70,8 +79,12 @@ async function sendView(server, text, at) {
   assert.equal(response.status, 200);
 }
 
-// Questions, as opposed to the page's own files.
+// Questions, as opposed to the page's own files and to writing.
 const asks = request => /^\/(data|api|system)\//.test(new URL(request.url()).pathname);
+const reads = request => request.method() === 'GET' || new URL(request.url()).pathname === '/data/v1/query';
+// What tells two questions apart: address and, of a POST, its body.
+export const questionOf = (url, body) =>
+  url.pathname + url.search + (body ? ' ' + JSON.stringify(JSON.parse(body)) : '');
 
 // A server without an account, and the code that its terminal shows.
 export class FreshServer {
@@ -141,6 +154,16 @@ export class Dashboard {
     return `timeframe[]=${this.start_s}&timeframe[]=${this.end}`;
   }
 
+  async query(body) {
+    const response = await fetch(this.server.url + '/data/v1/query', {
+      method: 'POST',
+      headers: { authorization: this.server.basic, 'content-type': 'application/json' },
+      body: JSON.stringify({ timeframe: [this.start_s, this.end], ...body }),
+    });
+    assert.equal(response.status, 200);
+    return response.json();
+  }
+
   async open(options = {}) {
     this.context = await this.chromium.newContext({
       viewport: { width: 1440, height: 900 },
@@ -168,10 +191,9 @@ export class Dashboard {
     });
     for (const event of ['requestfinished', 'requestfailed'])
       this.page.on(event, async r => {
-        const url = new URL(r.url());
         try {
-          if (event === 'requestfinished' && asks(r) && r.method() === 'GET')
-            this.seen.set(url.pathname + url.search, await (await r.response()).json());
+          if (event === 'requestfinished' && asks(r) && reads(r))
+            this.seen.set(questionOf(new URL(r.url()), r.postData()), await (await r.response()).json());
         } catch {
           // The page was left before its answer could be read: nobody compares it.
         } finally {
@@ -238,6 +260,14 @@ export class Dashboard {
       await dialog.waitFor({ state: 'detached' });
     }
     return out;
+  }
+
+  // Of a curl line: its address, and what the page was answered to the same question.
+  asked(curl) {
+    const address = /'(http[^']*)'$/.exec(curl);
+    assert.ok(address, curl);
+    const url = new URL(address[1]);
+    return { url, mine: this.seen.get(questionOf(url, / --data '([^']*)'/.exec(curl)?.[1])) };
   }
 
   // Runs a line as somebody would who pasted it, in an empty directory that has to stay empty.

@@ -279,24 +279,49 @@ export function Chart(props: ChartProps) {
     if (drawn.current && drawn.current !== content) plot.current?.setData(dataOf(latest.current));
     drawn.current = content;
   }, [content, shape]);
+  // With Shift the arrow keys span a stretch of time, Enter zooms into it, Escape forgets it.
+  const anchor = useRef<number | null>(null);
+  const mark = (u: uPlot, from: number, to: number) => {
+    const [a, b] = [u.valToPos(props.times[from], 'x'), u.valToPos(props.times[to], 'x')];
+    u.setSelect({ left: Math.min(a, b), width: Math.abs(a - b), top: 0, height: u.over.clientHeight }, false);
+  };
+  const unmark = (u: uPlot) => {
+    anchor.current = null;
+    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  };
   const move = (event: KeyboardEvent) => {
     const u = plot.current,
       by = event.key === 'ArrowLeft' ? -1 : event.key === 'ArrowRight' ? 1 : 0;
-    if (!u || !by) return;
+    if (!u) return;
+    const at = u.cursor.idx ?? null;
+    if (event.key === 'Escape' && anchor.current !== null) unmark(u);
+    else if (event.key === 'Enter' && props.zoom && anchor.current !== null && at !== null && at !== anchor.current) {
+      const [from, to] = [Math.min(at, anchor.current), Math.max(at, anchor.current)];
+      unmark(u);
+      props.zoom(props.times[from], props.times[to]);
+    } else if (by) {
+      const from = at ?? (by > 0 ? -1 : props.times.length),
+        next = Math.min(props.times.length - 1, Math.max(0, from + by));
+      u.setCursor({ left: u.valToPos(props.times[next], 'x'), top: 10 });
+      if (event.shiftKey && props.zoom) mark(u, (anchor.current ??= Math.max(0, at ?? next)), next);
+      else if (anchor.current !== null) unmark(u);
+    } else return;
     event.preventDefault();
-    const at = u.cursor.idx ?? (by > 0 ? -1 : props.times.length);
-    const next = Math.min(props.times.length - 1, Math.max(0, at + by));
-    u.setCursor({ left: u.valToPos(props.times[next], 'x'), top: 10 });
   };
   return (
     <div
       ref={box}
       class="chart"
+      style={props.height ? { minHeight: `${props.height}px` } : undefined}
       role="img"
       aria-label={props.label}
       tabIndex={0}
       onKeyDown={move}
-      onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
+      aria-keyshortcuts={props.zoom ? 'ArrowLeft ArrowRight Shift+ArrowRight Enter' : 'ArrowLeft ArrowRight'}
+      onBlur={() => {
+        if (plot.current) unmark(plot.current);
+        plot.current?.setCursor({ left: -10, top: -10 });
+      }}
     />
   );
 }

@@ -3,10 +3,11 @@
 import { useState } from 'preact/hooks';
 import { environmentId, useAsk } from '../lib/api';
 import { dimensionValues, type Envelope, type ValueRow } from '../lib/asks';
-import { DIMENSIONS, findDimension, nameOf } from '../lib/catalog';
-import { count } from '../lib/format';
+import { DIMENSIONS, findDimension, metric, nameOf } from '../lib/catalog';
+import { EMPTY, readFilter, readMetricFilter, writeFilter, type Filter } from '../lib/filter';
+import { count, value as show } from '../lib/format';
 import { change } from '../lib/route';
-import { EMPTY, readFilter, writeFilter, type Filter, type Page } from '../lib/scope';
+import type { Page } from '../lib/scope';
 import { Icon } from './Icon';
 import { Picker, type Option } from './Picker';
 import { Popover } from './Popover';
@@ -33,7 +34,7 @@ export function Values({
   negate?: boolean;
 }) {
   const others = page.filters.filter(f => readFilter(f).dimension !== dimension);
-  const ask = dimensionValues(dimension, { range: page.range, filters: others }, 200);
+  const ask = dimensionValues(dimension, { ...page, filters: others }, 200);
   if (isTrace(dimension)) ask.path += '/elements';
   const answer = useAsk<Envelope<ValueRow[]>>(ask);
   const options = (answer.data?.data ?? []).map((v): Option => ({
@@ -209,6 +210,37 @@ export function Chips({ filters, set }: { filters: string[]; set: (filters: stri
   );
 }
 
+const SIGNS = { '>=': 'from', '<': 'below', '>': 'above', '<=': 'up to', '=': 'is', '!=': 'is not' } as const;
+
+// Filters on a view's own value, as a click on a distribution sets them.
+function MetricChips({ filters, set }: { filters: string[]; set: (filters: string[]) => void }) {
+  return (
+    <>
+      {filters.map((text, i) => {
+        const f = readMetricFilter(text);
+        return (
+          f && (
+            <span key={text} class="chip">
+              <span class="chip-name">
+                {nameOf(f.metric)} {SIGNS[f.operator]}&nbsp;
+              </span>
+              <bdi class="chip-value">{show(f.value, metric(f.metric).unit)}</bdi>
+              <button
+                type="button"
+                class="chip-x"
+                aria-label={`Remove the filter ${nameOf(f.metric)} ${SIGNS[f.operator]}`}
+                onClick={() => set(filters.filter((_, k) => k !== i))}
+              >
+                <Icon name="close" />
+              </button>
+            </span>
+          )
+        );
+      })}
+    </>
+  );
+}
+
 export function AddFilter(props: Editing) {
   return (
     <Popover
@@ -227,10 +259,12 @@ export function AddFilter(props: Editing) {
 }
 
 export function FilterBar({ page }: { page: Page }) {
+  const limits = page.metricFilters ?? [];
   const editing: Editing = { page, filters: page.filters, set: filters => change({ f: filters, page: null }) };
   return (
     <div class="filters" role="group" aria-label="Filters">
       <Chips filters={page.filters} set={editing.set} />
+      <MetricChips filters={limits} set={mf => change({ mf, page: null })} />
       <AddFilter {...editing} />
       <Popover
         label="Saved filter sets"
@@ -244,8 +278,8 @@ export function FilterBar({ page }: { page: Page }) {
       >
         {close => <Saved {...editing} close={close} />}
       </Popover>
-      {page.filters.length > 1 && (
-        <button type="button" class="button quiet" onClick={() => editing.set([])}>
+      {page.filters.length + limits.length > 1 && (
+        <button type="button" class="button quiet" onClick={() => change({ f: null, mf: null, page: null })}>
           Clear all
         </button>
       )}

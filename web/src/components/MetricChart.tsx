@@ -8,9 +8,13 @@ import { value as show } from '../lib/format';
 import { change } from '../lib/route';
 import type { Page } from '../lib/scope';
 import { beside, stepOf, timesOf, valuesOf, volumesOf } from '../lib/series';
-import { fixedRange, previous } from '../lib/time';
+import { fixedRange, moment, previous } from '../lib/time';
 import { Chart, Legend, type Line } from './Chart';
 import { Panel, States } from './Panel';
+
+const CHART_PX = 220,
+  LEGEND_PX = 23; // with its margin
+const NOTES = 5; // listed; all of them stand in the chart
 
 interface Annotation {
   id: string;
@@ -62,6 +66,7 @@ export function MetricChart({
       <States
         of={answer}
         height="chart"
+        px={(height ?? CHART_PX) + (before ? LEGEND_PX : 0)}
         empty={a => a.data.every(r => r[1] === null || (r[1] === 0 && !r[2]))}
         emptyText="No views in this time range."
       >
@@ -69,10 +74,11 @@ export function MetricChart({
           const times = timesOf(a.data),
             lines: Line[] = [];
           lines.push({ label: nameOf(metric.id), values: valuesOf(a.data), colour: '--series-1', fill: true, format });
-          if (before && then.data)
+          // Its place in the legend is there before its values are: nothing jumps.
+          if (before)
             lines.push({
               label: 'Period before',
-              values: beside(then.data.data, times.length),
+              values: beside(then.data?.data ?? [], times.length),
               colour: '--before',
               dash: true,
               format,
@@ -96,6 +102,16 @@ export function MetricChart({
                 }
               />
               {lines.length > 1 && <Legend lines={lines} />}
+              {noted.data && noted.data.data.length > 0 && (
+                <ul class="notes" aria-label="Annotations">
+                  {noted.data.data.slice(0, NOTES).map(n => (
+                    <li>
+                      <span class="hint">{moment(Date.parse(n.date) / 1000)}</span> <bdi>{n.note.slice(0, 300)}</bdi>
+                    </li>
+                  ))}
+                  {noted.data.data.length > NOTES && <li class="hint">and {noted.data.data.length - NOTES} more</li>}
+                </ul>
+              )}
             </>
           );
         }}

@@ -11,13 +11,14 @@ export interface PanelProps {
   note?: ComponentChildren;
   tools?: ComponentChildren;
   requests?: Shown[];
-  csv?: () => string;
+  csv?: (() => string) | undefined; // named but undefined: not yet
   class?: string;
   level?: 2 | 3;
   children: ComponentChildren;
 }
 
-export function Panel({ title, note, tools, requests = [], csv, class: extra = '', level = 2, children }: PanelProps) {
+export function Panel(props: PanelProps) {
+  const { title, note, tools, requests = [], csv, class: extra = '', level = 2, children } = props;
   const Title = level === 2 ? 'h2' : 'h3';
   return (
     <section class={`panel ${extra}`} aria-label={title}>
@@ -28,13 +29,14 @@ export function Panel({ title, note, tools, requests = [], csv, class: extra = '
         </div>
         <div class="panel-tools">
           {tools}
-          {csv && (
+          {'csv' in props && (
             <button
               type="button"
+              disabled={!csv}
               class="button quiet"
               title="Download as CSV"
               aria-label={`Download as CSV: ${title}`}
-              onClick={() => download(`${title.toLowerCase()}.csv`, csv())}
+              onClick={() => csv && download(`${title.toLowerCase()}.csv`, csv())}
             >
               <Icon name="csv" />
             </button>
@@ -50,22 +52,26 @@ export function Panel({ title, note, tools, requests = [], csv, class: extra = '
 export interface StatesProps<T> {
   of: Answer<T>;
   height?: 'chart' | 'rows' | 'line';
+  px?: number; // what the content will need, where it is known: nothing jumps when it comes
   empty?: (data: T) => boolean;
   emptyText?: ComponentChildren;
   children: (data: T) => ComponentChildren;
 }
 
+// Each state is an element of its own (the keys), so that none seems to move.
 // Skeleton, failure, nothing, or the content (dimmed while a newer answer is on its way).
 export function States<T>({
   of,
   height = 'rows',
+  px,
   empty,
   emptyText = 'Nothing in this time range.',
   children,
 }: StatesProps<T>) {
+  const style = px ? { minHeight: `${px}px` } : undefined;
   if (of.error)
     return (
-      <div class={`state ${height}`} role="alert">
+      <div key="failed" class={`state ${height}`} style={style} role="alert">
         <p>
           <strong>This could not be loaded.</strong> {of.error.message}
         </p>
@@ -74,15 +80,16 @@ export function States<T>({
         </button>
       </div>
     );
-  if (of.data === undefined) return <div class={`skeleton ${height}`} role="status" aria-label="Loading" />;
+  if (of.data === undefined)
+    return <div key="skeleton" class={`skeleton ${height}`} style={style} role="status" aria-label="Loading" />;
   if (empty?.(of.data))
     return (
-      <div class={`state ${height}`}>
+      <div key="empty" class={`state ${height}`} style={style}>
         <p>{emptyText}</p>
       </div>
     );
   return (
-    <div class={of.loading ? 'content stale' : 'content'} aria-busy={of.loading}>
+    <div key="content" class={of.loading ? 'content stale' : 'content'} aria-busy={of.loading}>
       {children(of.data)}
     </div>
   );

@@ -26,7 +26,22 @@ function One({ shown }: { shown: Shown }) {
     <section class="request">
       <div class="tabs" role="tablist" aria-label="Form">
         {forms.map((f, i) => (
-          <button type="button" role="tab" aria-selected={i === form} class="tab" onClick={() => set(i)}>
+          <button
+            type="button"
+            role="tab"
+            aria-selected={i === form}
+            tabIndex={i === form ? 0 : -1}
+            class="tab"
+            onClick={() => set(i)}
+            onKeyDown={e => {
+              const by = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
+              if (!by) return;
+              e.preventDefault();
+              const next = (i + by + forms.length) % forms.length;
+              set(next);
+              (e.currentTarget.parentElement!.children[next] as HTMLElement).focus();
+            }}
+          >
             {f.label}
           </button>
         ))}

@@ -2,7 +2,7 @@
 // The only way to the server: the public API with the session's cookie. Answers are kept for the current refresh, so
 // that two panels with one question ask once and going back shows at once what was there.
 import { useEffect, useState } from 'preact/hooks';
-import { askUrl, type Ask } from './ask';
+import { askKey, askUrl, type Ask } from './ask';
 import { store, useStore } from './store';
 
 export interface Environment {
@@ -92,10 +92,10 @@ export async function send<T>(method: string, path: string, body?: unknown): Pro
 }
 
 // A read that waits while the store is starting or the server is busy.
-async function read(url: string): Promise<unknown> {
+async function read(ask: Ask): Promise<unknown> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await once('GET', url, undefined);
+      return await once(ask.body === undefined ? 'GET' : 'POST', askUrl(ask), ask.body);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.status === 401) person.set(null);
@@ -108,10 +108,10 @@ async function read(url: string): Promise<unknown> {
 
 const answers = new Map<string, { promise: Promise<unknown>; value?: unknown }>();
 
-function answer(key: string, url: string): { promise: Promise<unknown>; value?: unknown } {
+function answer(key: string, ask: Ask): { promise: Promise<unknown>; value?: unknown } {
   let kept = answers.get(key);
   if (kept) return kept;
-  kept = { promise: read(url) };
+  kept = { promise: read(ask) };
   const entry = kept;
   entry.promise.then(
     value => {
@@ -138,13 +138,12 @@ export interface Answer<T> {
 export function useAsk<T>(ask: Ask | null): Answer<T> {
   const environment = useStore(environmentId),
     turn = useStore(refresh);
-  const url = ask ? askUrl(ask) : '';
-  const key = `${turn} ${environment} ${url}`;
+  const key = ask ? `${turn} ${environment} ${askKey(ask)}` : '';
   const [state, set] = useState<{ key: string; data?: T; error?: Problem }>({ key: '' });
   useEffect(() => {
-    if (!url) return;
+    if (!ask) return;
     let current = true;
-    answer(key, url).promise.then(
+    answer(key, ask).promise.then(
       data => {
         if (current) set({ key, data: data as T });
       },
@@ -156,11 +155,40 @@ export function useAsk<T>(ask: Ask | null): Answer<T> {
       current = false;
     };
   }, [key]);
-  if (!url) return { loading: false };
+  if (!ask) return { loading: false };
   const ready = answers.get(key)?.value as T | undefined;
   if (ready !== undefined) return { data: ready, loading: false };
   if (state.key === key) return { data: state.data, error: state.error, loading: false };
   return { data: state.data, loading: true };
+}
+
+// Several questions at once, whose number may change.
+export function useAsks<T>(asks: Ask[]): Answer<T>[] {
+  const environment = useStore(environmentId),
+    turn = useStore(refresh);
+  const keys = asks.map(ask => `${turn} ${environment} ${askKey(ask)}`),
+    all = keys.join('\n');
+  const [failed, set] = useState<Map<string, Problem | null>>(new Map());
+  useEffect(() => {
+    let current = true;
+    asks.forEach((ask, i) => {
+      const settle = (problem: Problem | null) => {
+        if (current) set(before => new Map([...before, [keys[i], problem]]));
+      };
+      answer(keys[i], ask).promise.then(
+        () => settle(null),
+        error => settle(error instanceof Problem ? error : new Problem(0, String(error))),
+      );
+    });
+    return () => {
+      current = false;
+    };
+  }, [all]);
+  return keys.map(key => {
+    const data = answers.get(key)?.value as T | undefined,
+      error = failed.get(key) ?? undefined;
+    return { data, error: data === undefined ? error : undefined, loading: data === undefined && !error };
+  });
 }
 
 export async function loadPerson(): Promise<void> {

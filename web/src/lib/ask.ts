@@ -6,6 +6,7 @@ export type Param = [name: string, value: string];
 export interface Ask {
   path: string;
   params: Param[];
+  body?: unknown; // then it is a POST, of JSON; of the API's questions only /data/v1/query is one
   person?: boolean; // a session sees more of it than a token, whose sight ends with its environment
 }
 
@@ -25,3 +26,7 @@ export function askUrl(ask: Ask): string {
   const query = ask.params.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
   return query ? `${ask.path}?${query}` : ask.path;
 }
+
+// What tells two questions apart.
+export const askKey = (ask: Ask): string =>
+  ask.body === undefined ? askUrl(ask) : `${askUrl(ask)} ${JSON.stringify(ask.body)}`;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page and all of its state are in the address, so that it can be shared and the back button works.
-//   e environment   t time range   f filter (repeated)   the rest belongs to the page
+//   e environment   t time range   f filter   mf filter on a view's own value (both repeated)   the rest belongs to the page
 import { store, useStore } from './store';
 
 export interface Place {
@@ -17,7 +17,7 @@ addEventListener('popstate', () => place.set(here()));
 export const usePlace = () => useStore(place);
 
 export type Changes = Record<string, string | string[] | null>;
-const SHARED = ['e', 't', 'f', 'm'];
+const SHARED = ['e', 't', 'f', 'mf'];
 
 function address(path: string, query: URLSearchParams): string {
   const text = query.toString().replace(/%3A/g, ':').replace(/%2C/g, ',');
@@ -36,7 +36,7 @@ function changed(query: URLSearchParams, changes: Changes): URLSearchParams {
 // An address on another page; environment, time and filters go along.
 export function hrefTo(path: string, changes: Changes = {}): string {
   const kept = new URLSearchParams();
-  for (const [name, value] of place.get().query) if (SHARED.includes(name) && name !== 'm') kept.append(name, value);
+  for (const [name, value] of place.get().query) if (SHARED.includes(name)) kept.append(name, value);
   return address(path, changed(kept, changes));
 }
 

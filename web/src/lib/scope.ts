@@ -3,6 +3,7 @@
 import { useMemo } from 'preact/hooks';
 import { environmentId, refresh } from './api';
 import type { Scope } from './asks';
+import { readMetricFilter } from './filter';
 import { change, usePlace } from './route';
 import { useStore } from './store';
 import { readRange, resolve, zone, type Span } from './time';
@@ -26,6 +27,7 @@ export function usePage(): Page {
     return {
       range,
       filters: place.query.getAll('f'),
+      metricFilters: place.query.getAll('mf').filter(readMetricFilter),
       span: resolve(range, started.get(turn)!),
       get: n => place.query.get(n),
     };
@@ -35,18 +37,3 @@ export function usePage(): Page {
 export function addFilter(page: Scope, filter: string): void {
   if (!page.filters.includes(filter)) change({ f: [...page.filters, filter], page: null });
 }
-
-export const EMPTY = '__empty__';
-
-export interface Filter {
-  op: '' | '!' | '+' | '-';
-  dimension: string;
-  value: string;
-}
-export function readFilter(text: string): Filter {
-  const m = /^([!+-]?)([^:]*):?([\s\S]*)$/.exec(text)!;
-  return { op: m[1] as Filter['op'], dimension: m[2], value: m[3] };
-}
-export const writeFilter = (f: Filter): string => `${f.op}${f.dimension}:${f.value}`;
-export const filterOn = (dimension: string, value: string | null): string =>
-  `${dimension}:${value === null || value === '' ? EMPTY : value}`;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A question as something to paste: curl, JavaScript with the node client, one line for a terminal. Values come from
-// strangers. In shell lines they stand percent-encoded inside single quotes, and the encoding leaves no quote; in
-// JavaScript they are JSON, which is a subset of it.
+// strangers. In shell lines they stand inside single quotes, percent-encoded in addresses and as JSON in bodies, and
+// neither leaves a quote; in JavaScript they are JSON, which is a subset of it.
 import { askUrl, type Ask } from './ask';
 
+// ASCII only: no mark that turns the direction of the text around can make a line look like another one.
 const literal = (v: unknown) =>
-  JSON.stringify(v).replace(/[<\u2028\u2029]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+  JSON.stringify(v).replace(/[<\u007f-\uffff]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
 // What is under /api belongs to a signed-in person. The rest takes a token, and where a person sees more, also a session
 // when there is one: the expansion is empty otherwise.
@@ -19,7 +20,11 @@ export const credentialsOf = (ask: Ask): keyof typeof CREDENTIALS =>
   ask.path.startsWith('/api/') ? 'session' : ask.person ? 'either' : 'token';
 
 export function curl(base: string, ask: Ask): string {
-  return `curl -sS ${CREDENTIALS[credentialsOf(ask)]} '${base.replace(/'/g, '%27')}${askUrl(ask)}'`;
+  const line = `curl -sS ${CREDENTIALS[credentialsOf(ask)]}`,
+    url = `'${base.replace(/'/g, '%27')}${askUrl(ask)}'`;
+  if (ask.body === undefined) return `${line} ${url}`;
+  const body = literal(ask.body).replace(/'/g, '\\u0027'); // JSON, in which no quote can stand that the shell would end at
+  return `${line} -H 'content-type: application/json' --data '${body}' ${url}`;
 }
 
 const SPARK =
@@ -40,6 +45,7 @@ export function terminal(base: string, ask: Ask, pick?: Pick): { label: string; 
   if (last === 'timeseries') return { label: 'Sparkline', text: `${line} | ${SPARK}` };
   if (last === 'breakdown')
     return { label: 'Table', text: `${line} | jq -r '.data[] | [.field, .value, .views] | @tsv'` };
+  if (last === 'query') return { label: 'Rows', text: `${line} | jq -c '.data[]'` };
   if (last === 'overall') return { label: 'Number', text: `${line} | jq .data.value` };
   return { label: 'With jq', text: `${line} | jq .data` };
 }
@@ -98,6 +104,7 @@ export function javascript(base: string, ask: Ask): string {
   const raw = Object.entries(query(ask))
     .map(([k, v]) => `  ${literal(Array.isArray(v) ? k + '[]' : k)}: ${literal(v)},\n`)
     .join('');
+  if (ask.body !== undefined) call = `mux.post(${literal(ask.path)}, { body: ${literal(ask.body)} })`;
   call ||= `mux.get(${literal(ask.path)}${raw ? `, { query: {\n${raw}} }` : ''})`;
   const token = `  tokenId: process.env.FIRSTFRAME_TOKEN_ID,
   tokenSecret: process.env.FIRSTFRAME_TOKEN_SECRET,`;

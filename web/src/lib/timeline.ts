@@ -12,6 +12,8 @@ export interface Point {
   at: number;
   name: string;
   kind: 'error' | 'failed' | 'request' | 'mark';
+  took?: number; // of a request that ended at `at`
+  text?: string; // what there is to say about it
 }
 export interface Timeline {
   zero: number;
@@ -42,6 +44,32 @@ function rendition(details: Record<string, unknown>): string {
     bitrate > 0 ? `${(bitrate / 1e6).toFixed(bitrate < 1e6 ? 2 : 1)} Mbit/s` : '',
   ];
   return parts.filter(Boolean).join(' · ').slice(0, 60);
+}
+
+const LONGEST = 60_000; // a request that took longer than this has a clock of its own
+
+function request(e: ViewEvent, at: number): Point {
+  const d = e.details,
+    took = Number(d.request_response_end) - Number(d.request_start),
+    bytes = Number(d.request_bytes_loaded);
+  const parts = [
+    text(d.request_type),
+    text(d.request_hostname),
+    took > 0 && took < LONGEST ? `${Math.round(took)} ms` : '',
+    bytes > 0 ? `${Math.round(bytes / 1000)} kB` : '',
+    text(d.request_error_text) || text(d.request_error),
+  ];
+  return {
+    at,
+    name: e.name,
+    kind: e.name === 'requestcompleted' ? 'request' : 'failed',
+    took: took > 0 && took < LONGEST ? took : undefined,
+    text: parts.filter(Boolean).join(', ').slice(0, 200),
+  };
+}
+
+function errorText(d: Record<string, unknown>): string {
+  return [text(d.player_error_code), text(d.player_error_message)].filter(Boolean).join(': ').slice(0, 200);
 }
 
 class Lane<T> {
@@ -111,10 +139,9 @@ export function timeline(events: ViewEvent[]): Timeline {
       const name = rendition(e.details);
       if (name) renditions.turn(at, name);
     }
-    if (e.name === 'error' || e.name === 'aderror') points.push({ at, name: e.name, kind: 'error' });
-    else if (e.name === 'requestfailed' || e.name === 'requestcanceled')
-      requests.push({ at, name: e.name, kind: 'failed' });
-    else if (e.name === 'requestcompleted') requests.push({ at, name: e.name, kind: 'request' });
+    if (e.name === 'error' || e.name === 'aderror')
+      points.push({ at, name: e.name, kind: 'error', text: errorText(e.details) });
+    else if (/^request(completed|failed|canceled)$/.test(e.name)) requests.push(request(e, at));
     else if (
       /^(ended|viewend|videochange|programchange|cdnchange|devicesleep|devicewake|playbackmodechange)$/.test(e.name)
     )

@@ -7,15 +7,18 @@ import { Icon } from '../components/Icon';
 import { Panel, States } from '../components/Panel';
 import { Popover } from '../components/Popover';
 import { Ranges } from '../components/TimeRange';
-import { useAsk, type Answer } from '../lib/api';
+import { useAsk, useAsks, type Answer } from '../lib/api';
+import type { Ask } from '../lib/ask';
 import { comparison, timeseries, type ComparisonRow, type Envelope, type Scope, type SeriesRow } from '../lib/asks';
-import { findMetric, GROUPS, metric as metricOf, nameOf, type MetricRow } from '../lib/catalog';
+import { findMetric, GROUPS, metric as metricOf, nameOf, type Measure, type MetricRow } from '../lib/catalog';
 import { csv } from '../lib/csv';
 import { count, exact, value as show } from '../lib/format';
+import type { QueryAnswer } from '../lib/query';
 import { change } from '../lib/route';
 import { usePage, type Page } from '../lib/scope';
 import { beside, stepOf, timesOf, valuesOf } from '../lib/series';
-import { differenceInterval } from '../lib/sure';
+import { intervalOf, joined, rankAsks, spreadAsks, type Measured } from '../lib/spread';
+import { ofDifference, type Interval } from '../lib/sure';
 import { previous, readRange } from '../lib/time';
 
 const COLOURS = ['--series-1', '--series-2', '--series-3', '--series-4'],
@@ -37,6 +40,7 @@ type Rows = Envelope<ComparisonRow[]>;
 interface Row {
   label: string;
   metric: MetricRow;
+  measure: Measure;
   head: boolean;
   values: (number | null | undefined)[];
 }
@@ -53,6 +57,7 @@ function rowsOf(answers: (ComparisonRow[] | undefined)[]): Row[] {
         out.push({
           label: r.metric === 'playback_failure_score' ? 'Playback Success Score' : r.name,
           metric: m,
+          measure: measureOf(r, m),
           head,
           values: all.map(rows => rows[i]?.value),
         });
@@ -60,19 +65,72 @@ function rowsOf(answers: (ComparisonRow[] | undefined)[]): Row[] {
   return out.filter(r => r.head || r.values.some(v => v !== null && v !== undefined && v !== 0));
 }
 
-// Shares of views alone: the API tells how many views stand behind them.
-function interval(row: Row, i: number, ended: (number | undefined)[]): [number, number] | null {
-  const a = row.values[0],
-    b = row.values[i];
-  if (row.metric.kind !== 'PREDICATE' || typeof a !== 'number' || typeof b !== 'number') return null;
-  return differenceInterval(a, ended[0] ?? 0, b, ended[i] ?? 0);
+// What an item does not say is what its metric is measured by.
+const measureOf = (r: ComparisonRow, m: MetricRow): Measure => (r.measurement as Measure | undefined) ?? m.measure;
+
+const measured = (rows: Row[], i: number): Measured[] =>
+  rows.map(r => ({ metric: r.metric, measure: r.measure, value: r.values[i] }));
+
+// The intervals of every row and set, once the questions behind them are answered.
+function useIntervals(scopes: Scope[], rows: Row[]) {
+  const spread = scopes.map((s, i) => spreadAsks(s, measured(rows, i))),
+    spreads = useAsks<QueryAnswer>(spread.flat());
+  const rowOf = (asks: Ask[][], answers: Answer<QueryAnswer>[], i: number) => {
+    const from = asks.slice(0, i).reduce((n, a) => n + a.length, 0);
+    return joined(answers.slice(from, from + asks[i].length).map(a => a.data));
+  };
+  const known = scopes.map((_, i) => rowOf(spread, spreads, i));
+  const ranks = scopes.map((s, i) => (spreads.some(a => a.loading) ? [] : rankAsks(s, measured(rows, i), known[i]))),
+    ranked = useAsks<QueryAnswer>(ranks.flat());
+  const all = [...spreads, ...ranked];
+  return {
+    loading: all.some(a => a.loading),
+    error: all.find(a => a.error)?.error,
+    of: rows.map(r =>
+      scopes.map((_, i) => intervalOf({ ...r, value: r.values[i] }, known[i], rowOf(ranks, ranked, i))),
+    ),
+    requests: scopes.flatMap((_, i) => [
+      ...spread[i].map(ask => ({ label: `${LETTERS[i]}, spread`, ask })),
+      ...ranks[i].map(ask => ({ label: `${LETTERS[i]}, ranks`, ask })),
+    ]),
+  };
 }
 
-const points = (v: number) => `${v > 0 ? '+' : v < 0 ? '−' : ''}${Math.abs(v * 100).toFixed(2)}`;
+// A difference in the unit of its metric: points of shares and scores, otherwise as values are shown.
+function signed(v: number, m: MetricRow): string {
+  const sign = v > 0 ? '+' : v < 0 ? '−' : '';
+  const size = Math.abs(v);
+  return sign + (m.unit === 'FRACTION' || m.unit === 'SCORE' ? (size * 100).toFixed(2) : show(size, m.unit));
+}
 
-function Table({ rows, sets, ended }: { rows: Row[]; sets: Set[]; ended: (number | undefined)[] }) {
+function Against({ row, i, of }: { row: Row; i: number; of: (Interval | null)[] }) {
+  const a = row.values[0],
+    b = row.values[i],
+    sure = typeof a === 'number' && typeof b === 'number' ? ofDifference(a, of[0], b, of[i]) : null,
+    unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0;
   return (
-    <div class="table-wrap">
+    <div class="against">
+      {unsure ? (
+        <span class="delta" title="The interval holds zero">
+          not sure
+        </span>
+      ) : (
+        <Delta now={b} before={a} metric={row.metric} than="A" />
+      )}
+      {sure && (
+        <span class="hint" title="95 % interval of the difference">
+          {' '}
+          {signed(sure[0], row.metric)} … {signed(sure[1], row.metric)}
+          {row.metric.unit === 'FRACTION' || row.metric.unit === 'SCORE' ? ' pts' : ''}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Table({ rows, sets, intervals }: { rows: Row[]; sets: Set[]; intervals: (Interval | null)[][] }) {
+  return (
+    <div class="table-wrap" tabIndex={0} role="group" aria-label="Side by side">
       <table class="table compare">
         <thead>
           <tr>
@@ -87,32 +145,20 @@ function Table({ rows, sets, ended }: { rows: Row[]; sets: Set[]; ended: (number
           </tr>
         </thead>
         <tbody>
-          {rows.map(r => (
-            <tr class={r.head ? 'head' : undefined}>
+          {rows.map((r, k) => (
+            <tr class={r.head ? 'head' : undefined} data-metric={r.metric.id} data-measure={r.measure}>
               <th scope="row">{r.label}</th>
               {r.values.map((v, i) => {
-                const sure = i > 0 ? interval(r, i, ended) : null,
-                  unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0;
+                const own = intervals[k]?.[i];
                 return (
                   <td class="num">
-                    <span title={exact(v)}>{show(v, r.metric.unit)}</span>
-                    {i > 0 && (
-                      <div class="against">
-                        {unsure ? (
-                          <span class="delta" title="The interval holds zero">
-                            not sure
-                          </span>
-                        ) : (
-                          <Delta now={v} before={r.values[0]} metric={r.metric} than="A" />
-                        )}
-                        {sure && (
-                          <span class="hint">
-                            {' '}
-                            {points(sure[0])} … {points(sure[1])}
-                          </span>
-                        )}
-                      </div>
-                    )}
+                    <span
+                      title={exact(v) + (own ? `, 95 % interval ${exact(own[0])} to ${exact(own[1])}` : '')}
+                      data-value={v}
+                    >
+                      {show(v, r.metric.unit)}
+                    </span>
+                    {i > 0 && <Against row={r} i={i} of={intervals[k] ?? []} />}
                   </td>
                 );
               })}
@@ -145,7 +191,7 @@ function Overlay({ page, scopes, m }: { page: Page; scopes: Scope[]; m: MetricRo
         </select>
       }
     >
-      <States of={answers[0]} height="chart">
+      <States of={answers[0]} height="chart" px={243}>
         {a => {
           const times = timesOf(a.data),
             format = (v: number | null) => show(v, m.unit);
@@ -199,6 +245,7 @@ export function Compare() {
     ended = answers.map(a => a.data?.data.find(r => r.name === 'totals')?.ended_views);
   const failed = answers.find(a => a.error),
     waiting = answers.find(a => a.data === undefined);
+  const intervals = useIntervals(scopes, waiting || failed ? [] : rows);
   const m = findMetric(page.get('id')) ?? metricOf('video_startup_time');
   return (
     <>
@@ -268,20 +315,27 @@ export function Compare() {
       <Overlay page={page} scopes={scopes} m={m} />
       <Panel
         title="Side by side"
-        note="differences against A"
-        requests={asks.map((ask, i) => ({ label: LETTERS[i], ask }))}
+        note={intervals.error ? `without intervals: ${intervals.error.message}` : 'differences against A'}
+        requests={[...asks.map((ask, i) => ({ label: LETTERS[i], ask })), ...intervals.requests]}
         csv={() =>
           csv(
-            ['metric', 'name', ...sets.map((_, i) => LETTERS[i])],
-            rows.map(r => [r.metric.id, r.label, ...r.values]),
+            ['metric', 'name', ...sets.flatMap((_, i) => ['', ' low', ' high'].map(end => LETTERS[i] + end))],
+            rows.map((r, k) => [
+              r.metric.id,
+              r.label,
+              ...r.values.flatMap((v, i) => [v, ...(intervals.of[k]?.[i] ?? [null, null])]),
+            ]),
           )
         }
       >
-        <States of={failed ?? waiting ?? answers[0]}>{() => <Table rows={rows} sets={sets} ended={ended} />}</States>
+        <States of={failed ?? waiting ?? answers[0]}>
+          {() => <Table rows={rows} sets={sets} intervals={intervals.of} />}
+        </States>
         <p class="footnote">
-          For shares of views the range behind the difference is the 95 % interval in percentage points, by Newcombe's
-          hybrid score method (1998, method 10) from the number of views that ended. “Not sure” means that it holds
-          zero. Medians, scores and rates are shown without an interval: the API does not tell how they scatter.
+          Behind a difference stands its 95 % interval; “not sure” means that it holds zero. Shares of views: Wilson's
+          intervals and Newcombe's method 10; averages and scores: from their standard deviation; medians and 95th
+          percentiles: from the order statistics around their rank. Totals and rates over watch time stand without one:
+          the API does not tell how they scatter. The methods are in docs/compare.md.
         </p>
       </Panel>
     </>

@@ -137,6 +137,7 @@ export function Engagement() {
         <States
           of={heatmap}
           height="chart"
+          px={248}
           empty={a => a.data.total_views === 0}
           emptyText="No view of this video told which parts were played; mux-embed does since 5.15."
         >

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes wrong, how often, and since when.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { Dialog } from '../components/Dialog';
+import { ErrorTrend, Spark, trendAsk, trends } from '../components/ErrorTrend';
 import { Link } from '../components/Link';
 import { MetricChart } from '../components/MetricChart';
 import { Panel, States } from '../components/Panel';
@@ -9,18 +10,55 @@ import { environmentId, forget, person, Problem, send, useAsk } from '../lib/api
 import { errors, type Envelope, type ErrorRow } from '../lib/asks';
 import { metric } from '../lib/catalog';
 import { csv } from '../lib/csv';
+import { filterOn } from '../lib/filter';
 import { count, NONE, percent } from '../lib/format';
 import { hrefHere, hrefTo } from '../lib/route';
-import { filterOn, usePage } from '../lib/scope';
+import type { QueryAnswer } from '../lib/query';
+import { usePage } from '../lib/scope';
 import { momentSeconds } from '../lib/time';
 
 interface Category {
   severity?: string | null;
   business_exception?: boolean | null;
 }
+interface Rewrite {
+  status: 'waiting' | 'running' | 'done' | 'failed';
+  views: number;
+  parts_total: number;
+  parts_left: number;
+}
+
+// How far past views follow a category that has just been changed; when they do, everything is asked again.
+function Rewriting({ id }: { id: number }) {
+  const [state, set] = useState<Rewrite | null>(null);
+  useEffect(() => {
+    let timer = 0;
+    const look = async () => {
+      const answer = await send<{ data: { rewrite?: Rewrite } }>('GET', `/data/v1/errors/${id}`).catch(() => null);
+      const now = answer?.data.rewrite ?? null;
+      set(now);
+      if (now?.status === 'waiting' || now?.status === 'running') timer = window.setTimeout(() => void look(), 1000);
+      else forget();
+    };
+    void look();
+    return () => clearTimeout(timer);
+  }, [id]);
+  if (!state) return null;
+  const said = {
+    waiting: 'Past views will follow in a moment.',
+    running: `Past views are rewritten: ${state.parts_total - state.parts_left} of ${state.parts_total} parts are done.`,
+    done: `Past views follow the new meaning; ${count(state.views)} were rewritten.`,
+    failed: 'Past views could not be rewritten; the server tries again.',
+  };
+  return (
+    <p class="hello" role="status">
+      {said[state.status]}
+    </p>
+  );
+}
 
 // What an error's code means, decided here; the server rewrites past views in the background.
-function Categorise({ row, close }: { row: ErrorRow & Category; close: () => void }) {
+function Categorise({ row, close, saved }: { row: ErrorRow & Category; close: () => void; saved: () => void }) {
   const [wrong, say] = useState(''),
     [busy, work] = useState(false);
   const save = async (event: SubmitEvent) => {
@@ -36,6 +74,7 @@ function Categorise({ row, close }: { row: ErrorRow & Category; close: () => voi
         description: text('description'),
         notes: text('notes'),
       });
+      saved();
       close();
       forget();
     } catch (error) {
@@ -101,7 +140,8 @@ function Categorise({ row, close }: { row: ErrorRow & Category; close: () => voi
 }
 
 export function Errors() {
-  const [chosen, choose] = useState<(ErrorRow & Category) | null>(null);
+  const [chosen, choose] = useState<(ErrorRow & Category) | null>(null),
+    [changed, rewrite] = useState<{ id: number; turn: number } | null>(null);
   const write =
     person
       .get()
@@ -111,6 +151,9 @@ export function Errors() {
     ask = errors(page),
     answer = useAsk<Envelope<(ErrorRow & Category)[]>>(ask),
     rows = answer.data?.data;
+  const askTrend = trendAsk(page),
+    trend = useAsk<QueryAnswer>(askTrend),
+    over = trend.data && trends(page, trend.data);
   return (
     <>
       <div class="grid two">
@@ -129,9 +172,15 @@ export function Errors() {
           before
         />
       </div>
+      {changed && <Rewriting key={changed.turn} id={changed.id} />}
+      <ErrorTrend page={page} />
       <Panel
         title="Errors by code and message"
-        requests={[{ label: 'Errors', ask }]}
+        note={rows && `${count(rows.length)} kinds`}
+        requests={[
+          { label: 'Errors', ask },
+          { label: 'Trend by code', ask: askTrend },
+        ]}
         csv={
           rows &&
           (() =>
@@ -155,7 +204,7 @@ export function Errors() {
             const most = Math.max(...a.data.map(r => r.percentage), 0);
             return (
               <div class="table-wrap">
-                <table class="table">
+                <table class="table errors">
                   <thead>
                     <tr>
                       <th scope="col">Code</th>
@@ -169,6 +218,7 @@ export function Errors() {
                       <th scope="col" class="wide">
                         <span class="sr">Bar</span>
                       </th>
+                      <th scope="col">Trend of the code</th>
                       <th scope="col">Last seen</th>
                       <th scope="col">
                         <span class="sr">Views with it</span>
@@ -186,7 +236,7 @@ export function Errors() {
                               f: [...new Set([...page.filters, filterOn('player_error_code', r.player_error_code)])],
                             })}
                           >
-                            <bdi>{r.player_error_code ?? '(none)'}</bdi>
+                            <bdi title={r.player_error_code?.slice(0, 500)}>{r.player_error_code ?? '(none)'}</bdi>
                           </Link>
                         </td>
                         <td class="message">
@@ -211,6 +261,9 @@ export function Errors() {
                             <rect width={most ? (100 * r.percentage) / most : 0} height="8" />
                           </svg>
                         </td>
+                        <td>
+                          <Spark values={over?.of.get(r.player_error_code ?? '')} />
+                        </td>
                         <td class="when">{momentSeconds(Date.parse(r.last_seen))}</td>
                         <td class="when">
                           <Link href={hrefTo('/views', { error: String(r.id) })}>views</Link>
@@ -229,7 +282,13 @@ export function Errors() {
           }}
         </States>
       </Panel>
-      {chosen && <Categorise row={chosen} close={() => choose(null)} />}
+      {chosen && (
+        <Categorise
+          row={chosen}
+          close={() => choose(null)}
+          saved={() => rewrite({ id: chosen.id, turn: (changed?.turn ?? 0) + 1 })}
+        />
+      )}
     </>
   );
 }

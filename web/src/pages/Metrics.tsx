@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // One metric: its value in every measurement, over time, by any dimension, and what harms it.
-import { useState } from 'preact/hooks';
 import { Delta } from '../components/Delta';
+import { DimensionButton } from '../components/DimensionButton';
+import { Distribution, hasDistribution } from '../components/Distribution';
 import { Values } from '../components/Filters';
 import { Icon } from '../components/Icon';
 import { Link } from '../components/Link';
 import { MetricChart } from '../components/MetricChart';
 import { Panel, States } from '../components/Panel';
-import { Picker } from '../components/Picker';
+import { Pivot, pivotOf } from '../components/Pivot';
 import { Popover } from '../components/Popover';
 import { RequestButton } from '../components/Request';
 import { Pager, sortState, Sorter } from '../components/Table';
@@ -23,7 +24,6 @@ import {
   type Overall,
 } from '../lib/asks';
 import {
-  DIMENSIONS,
   findDimension,
   findMetric,
   GROUPS,
@@ -37,15 +37,13 @@ import {
   type MetricRow,
 } from '../lib/catalog';
 import { csv } from '../lib/csv';
+import { filterOn } from '../lib/filter';
 import { count, exact, value as show } from '../lib/format';
 import { change, hrefHere } from '../lib/route';
-import { addFilter, filterOn, usePage, type Page } from '../lib/scope';
+import { addFilter, usePage, type Page } from '../lib/scope';
 import { previous } from '../lib/time';
 
 const LIMIT = 25;
-const dimensionOptions = DIMENSIONS.filter(d => d.id !== 'environment_id')
-  .map(d => ({ value: d.id, label: nameOf(d.id) }))
-  .sort((a, b) => a.label.localeCompare(b.label));
 
 function Number({ page, m, measure, chosen }: { page: Page; m: MetricRow; measure: Measure; chosen: boolean }) {
   const ask = overall(m.id, page, measure),
@@ -81,100 +79,10 @@ function Number({ page, m, measure, chosen }: { page: Page; m: MetricRow; measur
   );
 }
 
-function DimensionButton({
-  by,
-  name,
-  pick,
-  label,
-}: {
-  by: string | null;
-  name: string;
-  pick: (id: string) => void;
-  label: string;
-}) {
-  return (
-    <Popover
-      label={`${label}: ${by ? nameOf(by) : name}`}
-      class="button"
-      align="right"
-      button={
-        <>
-          <span>{by ? nameOf(by) : name}</span>
-          <Icon name="right" />
-        </>
-      }
-    >
-      {close => (
-        <Picker
-          label="Dimension"
-          options={dimensionOptions}
-          pick={id => {
-            pick(id);
-            close();
-          }}
-        />
-      )}
-    </Popover>
-  );
-}
-
-// One row's own breakdown by a second dimension.
-function Inner({
-  page,
-  m,
-  measure,
-  by,
-  columns,
-}: {
-  page: Page;
-  m: MetricRow;
-  measure: Measure;
-  by: DimensionId;
-  columns: number;
-}) {
-  const answer = useAsk<Envelope<BreakdownRow[]>>(
-    breakdown(m.id, by, page, measure, 10, undefined, { by: 'views', direction: 'desc' }),
-  );
-  if (!answer.data)
-    return (
-      <tr class="inner">
-        <td colSpan={columns}>{answer.error ? answer.error.message : 'Loading…'}</td>
-      </tr>
-    );
-  return (
-    <>
-      {answer.data.data.map(r => (
-        <tr class="inner">
-          <td>
-            <bdi>{r.field || '(none)'}</bdi>
-          </td>
-          <td class="num">{show(r.value, m.unit)}</td>
-          <td class="wide" />
-          <td class="num">{count(r.views)}</td>
-          <td class="num" />
-        </tr>
-      ))}
-    </>
-  );
-}
-
-function Breakdown({
-  page,
-  m,
-  measure,
-  by,
-  then,
-}: {
-  page: Page;
-  m: MetricRow;
-  measure: Measure;
-  by: DimensionId;
-  then: DimensionId | null;
-}) {
+function Breakdown({ page, m, measure, by }: { page: Page; m: MetricRow; measure: Measure; by: DimensionId }) {
   const order = page.get('o') ?? 'negative_impact-desc',
     [column, direction] = order.split('-');
-  const at = Math.max(1, parseInt(page.get('page') ?? '1', 10) || 1),
-    [open, toggle] = useState<string[]>([]);
+  const at = Math.max(1, parseInt(page.get('page') ?? '1', 10) || 1);
   const ordering = ['negative_impact', 'value', 'views', 'field'].includes(column)
     ? ({ by: column, direction } as Order)
     : undefined;
@@ -204,14 +112,17 @@ function Breakdown({
             by={by}
             name="Dimension"
             label="Break down by"
-            pick={id => change({ by: id, page: null, then: id === then ? null : then })}
+            pick={id => change({ by: id, page: null, p: null })}
           />
-          <DimensionButton
-            by={then}
-            name="and by…"
-            label="A second dimension"
-            pick={id => change({ then: id === then ? null : id })}
-          />
+          {!page.get('then') && (
+            <DimensionButton
+              by={null}
+              name="and by…"
+              label="A second dimension"
+              without={[by]}
+              pick={id => change({ then: id })}
+            />
+          )}
         </>
       }
     >
@@ -235,53 +146,29 @@ function Breakdown({
                   </thead>
                   <tbody>
                     {a.data.map(r => {
-                      const filter = filterOn(by, r.field),
-                        key = r.field ?? '',
-                        isOpen = then !== null && open.includes(key);
+                      const filter = filterOn(by, r.field);
                       return (
-                        <>
-                          <tr key={key}>
-                            <td>
-                              {then && (
-                                <button
-                                  type="button"
-                                  class="expand"
-                                  aria-expanded={isOpen}
-                                  aria-label={`By ${nameOf(then)}`}
-                                  onClick={() => toggle(isOpen ? open.filter(k => k !== key) : [...open, key])}
-                                >
-                                  <Icon name="right" />
-                                </button>
-                              )}
-                              <Link
-                                class="row-link"
-                                title="Filter by this"
-                                href={hrefHere({ f: [...new Set([...page.filters, filter])], page: null })}
-                              >
-                                <bdi>{r.field || '(none)'}</bdi>
-                              </Link>
-                            </td>
-                            <td class="num" title={exact(r.value)}>
-                              {show(r.value, m.unit)}
-                            </td>
-                            <td class="wide">
-                              <svg class="bar" aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 100 8">
-                                <rect width={most ? (100 * Math.abs(r.value ?? 0)) / most : 0} height="8" />
-                              </svg>
-                            </td>
-                            <td class="num">{count(r.views)}</td>
-                            <td class="num">{r.negative_impact}</td>
-                          </tr>
-                          {isOpen && then && (
-                            <Inner
-                              page={{ ...page, filters: [...page.filters, filter] }}
-                              m={m}
-                              measure={measure}
-                              by={then}
-                              columns={5}
-                            />
-                          )}
-                        </>
+                        <tr key={r.field ?? ''}>
+                          <td>
+                            <Link
+                              class="row-link"
+                              title="Filter by this"
+                              href={hrefHere({ f: [...new Set([...page.filters, filter])], page: null })}
+                            >
+                              <bdi>{r.field || '(none)'}</bdi>
+                            </Link>
+                          </td>
+                          <td class="num" title={exact(r.value)}>
+                            {show(r.value, m.unit)}
+                          </td>
+                          <td class="wide">
+                            <svg class="bar" aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 100 8">
+                              <rect width={most ? (100 * Math.abs(r.value ?? 0)) / most : 0} height="8" />
+                            </svg>
+                          </td>
+                          <td class="num">{count(r.views)}</td>
+                          <td class="num">{r.negative_impact}</td>
+                        </tr>
                       );
                     })}
                   </tbody>
@@ -364,7 +251,7 @@ export function Metrics() {
     offered = measures(m);
   const measure = offered.find(x => x === page.get('m')) ?? m.measure;
   const by = (findDimension(page.get('by') ?? '')?.id ?? 'country') as DimensionId,
-    then = findDimension(page.get('then') ?? '')?.id ?? null;
+    pivot = pivotOf(page, by);
   const group = groupOf(m.id),
     before = page.get('before') !== '0';
   const fresh = { id: null, m: null, o: null, page: null };
@@ -437,9 +324,13 @@ export function Metrics() {
         marks
       />
       <div class="grid wide-narrow">
-        <Breakdown key={`${m.id} ${by}`} page={page} m={m} measure={measure} by={by} then={then} />
-        <Harm page={page} m={m} measure={measure} />
+        <Breakdown page={page} m={m} measure={measure} by={by} />
+        <div class="stack">
+          {hasDistribution(m) && <Distribution page={page} m={m} />}
+          <Harm page={page} m={m} measure={measure} />
+        </div>
       </div>
+      {(pivot.column || pivot.rows.length > 1) && <Pivot page={page} m={m} measure={measure} by={by} />}
     </>
   );
 }

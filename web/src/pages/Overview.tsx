@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // How is it going: the headline numbers with their change, the score and its parts, time charts, worst offenders.
+import { useEffect, useState } from 'preact/hooks';
 import { Delta } from '../components/Delta';
 import { Link } from '../components/Link';
 import { MetricChart } from '../components/MetricChart';
 import { Panel, States } from '../components/Panel';
 import { RequestButton } from '../components/Request';
-import { environmentId, person, useAsk } from '../lib/api';
-import { comparison, insights, type ComparisonRow, type Envelope, type InsightRow } from '../lib/asks';
+import { environmentId, person, refresh, send, useAsk } from '../lib/api';
+import { askUrl } from '../lib/ask';
+import {
+  comparison,
+  insights,
+  overall,
+  type ComparisonRow,
+  type Envelope,
+  type InsightRow,
+  type Overall,
+  type Scope,
+} from '../lib/asks';
 import { metric, nameOf, type Measure, type MetricId } from '../lib/catalog';
 import { csv } from '../lib/csv';
+import { filterOn } from '../lib/filter';
 import { count, duration, exact, score, value as show } from '../lib/format';
 import { hrefHere, hrefTo } from '../lib/route';
-import { filterOn, usePage, type Page } from '../lib/scope';
-import { previous } from '../lib/time';
+import { usePage, type Page } from '../lib/scope';
+import { useStore } from '../lib/store';
+import { previous, readRange } from '../lib/time';
 
 interface Headline {
   id: MetricId;
@@ -176,6 +189,43 @@ function Offenders({ page }: { page: Page }) {
   );
 }
 
+const NOW_MS = 30_000,
+  NOW: Scope = { range: readRange('30:minutes'), filters: [] };
+
+// Who came in the last half hour, looked at again twice a minute while the page can be seen.
+function Now() {
+  const environment = useStore(environmentId),
+    turn = useStore(refresh),
+    ask = overall('unique_viewers', NOW);
+  const [viewers, set] = useState<number | null | undefined>(undefined);
+  useEffect(() => {
+    let over = false;
+    const look = async () => {
+      if (document.hidden) return;
+      const answer = await send<Envelope<Overall>>('GET', askUrl(ask)).catch(() => null);
+      if (!over) set(answer ? (answer.data.value ?? 0) : null);
+    };
+    void look();
+    const timer = setInterval(() => void look(), NOW_MS);
+    return () => {
+      over = true;
+      clearInterval(timer);
+    };
+  }, [environment, turn]);
+  return (
+    <p class="now">
+      <span class={viewers ? 'now-dot on' : 'now-dot'} aria-hidden="true" />
+      <strong data-value={viewers}>{typeof viewers === 'number' ? count(viewers) : '–'}</strong>
+      <span>
+        {viewers === 1 ? 'viewer' : 'viewers'} began to watch in the last 30 minutes
+        {viewers === null ? '; the server does not answer' : ''} ·{' '}
+        <Link href={hrefTo('/', { t: '60:minutes' })}>the last hour by minutes</Link>
+      </span>
+      <RequestButton of="Viewers in the last 30 minutes" requests={[{ label: 'Viewers', ask }]} />
+    </p>
+  );
+}
+
 export function Overview() {
   const page = usePage(),
     ask = comparison(page),
@@ -193,6 +243,7 @@ export function Overview() {
         </div>
       ) : (
         <>
+          <Now />
           <section class={now.loading ? 'tiles stale' : 'tiles'} aria-label="Headline numbers" aria-busy={now.loading}>
             {tiles(HEADLINES)}
           </section>

@@ -134,6 +134,7 @@ export function Renditions() {
         <States
           of={over}
           height="chart"
+          px={252}
           empty={a => a.data.every(b => b.values.length === 0)}
           emptyText="No complete step with rendition data in this time range."
         >

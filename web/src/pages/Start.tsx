@@ -35,6 +35,7 @@ interface Recent {
 }
 
 const POLL_MS = 2000,
+  FRESH_MS = 15 * 60_000, // what came longer before this page was opened is of another try
   SHOWN = 40;
 
 function usePolled() {
@@ -87,9 +88,9 @@ function Arriving() {
   const since = useRef(Date.now());
   const shown = frozen ?? posts ?? [],
     events = shown.flatMap(p => p.events.map(e => ({ p, e }))).slice(0, SHOWN);
-  const fresh = (posts ?? []).filter(p => Date.parse(p.received_at) >= since.current - 15 * 60_000);
+  const fresh = (posts ?? []).filter(p => Date.parse(p.received_at) >= since.current - FRESH_MS);
   const started = fresh.some(p => p.events.some(e => e.event === 'playing' || e.event === 'adplaying'));
-  const last = views?.[0];
+  const last = views?.find(v => Date.parse(v.view_end) >= since.current - FRESH_MS);
   return (
     <Panel
       title="Beacons as they arrive"
@@ -123,9 +124,9 @@ function Arriving() {
         </Step>
       </ol>
       {posts === undefined ? (
-        <div class="skeleton rows" role="status" aria-label="Loading" />
+        <div key="skeleton" class="skeleton rows" role="status" aria-label="Loading" />
       ) : events.length === 0 && !shown.some(p => p.problem) ? (
-        <div class="state rows">
+        <div key="empty" class="state rows">
           <p>Nothing yet. Open the page with the player and press play; beacons come within ten seconds.</p>
         </div>
       ) : (

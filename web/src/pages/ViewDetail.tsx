@@ -6,13 +6,15 @@ import { CopyButton } from '../components/Dialog';
 import { Icon } from '../components/Icon';
 import { Link } from '../components/Link';
 import { Panel, States } from '../components/Panel';
+import { RequestButton } from '../components/Request';
 import { person, useAsk } from '../lib/api';
+import type { Ask } from '../lib/ask';
 import { viewDetail, type Envelope, type ViewDetail as Detail, type ViewEvent } from '../lib/asks';
 import { findDimension } from '../lib/catalog';
 import { csv } from '../lib/csv';
-import { bitrate, duration, NONE, percent, score, words } from '../lib/format';
+import { filterOn } from '../lib/filter';
+import { bitrate, duration, exact, NONE, number, percent, score, words } from '../lib/format';
 import { hrefTo, usePlace } from '../lib/route';
-import { filterOn } from '../lib/scope';
 import { useStore } from '../lib/store';
 import { STATE_NAMES, timeline } from '../lib/timeline';
 import { fullMoment, zone } from '../lib/time';
@@ -80,7 +82,7 @@ function Course({ events }: { events: ViewEvent[] }) {
           ))}
           {label(31, 'State')}
           {label(63, 'Rendition')}
-          {label(93, 'Requests')}
+          {label(93, line.requests.length ? 'Requests' : 'No requests')}
           {label(117, 'Events')}
           {line.states.map(s => (
             <rect
@@ -113,18 +115,23 @@ function Course({ events }: { events: ViewEvent[] }) {
               )}
             </g>
           ))}
-          {line.requests.slice(0, 3000).map(r => (
-            <rect
-              x={x(r.at) - 0.75}
-              y={r.kind === 'failed' ? 80 : 84}
-              width="1.5"
-              height={r.kind === 'failed' ? 18 : 10}
-              class={r.kind === 'failed' ? 'point-bad' : 'point'}
-            />
-          ))}
+          {line.requests.slice(0, 3000).map(r => {
+            const from = Math.max(0, r.at - (r.took ?? 0));
+            return (
+              <rect
+                x={x(from)}
+                y={r.kind === 'failed' ? 80 : 84}
+                width={Math.max(1.5, x(r.at) - x(from))}
+                height={r.kind === 'failed' ? 18 : 10}
+                class={r.kind === 'failed' ? 'point-bad' : 'point'}
+              >
+                <title>{[r.name, r.text, tick(r.at)].filter(Boolean).join(', ')}</title>
+              </rect>
+            );
+          })}
           {line.points.map(p => (
             <g>
-              <title>{`${p.name}, ${tick(p.at)}`}</title>
+              <title>{[p.name, p.text, tick(p.at)].filter(Boolean).join(', ')}</title>
               {p.kind === 'error' ? (
                 <path d={`M${x(p.at)} 105l6 11h-12z`} class="point-bad" />
               ) : (
@@ -340,25 +347,35 @@ function Fields({ view }: { view: Detail }) {
   );
 }
 
-function Facts({ view }: { view: Detail }) {
-  const facts: [string, string][] = [
-    ['Overall score', num(view.viewer_experience_score) === null ? NONE : score(num(view.viewer_experience_score)!)],
-    ['Startup time', num(view.time_to_first_frame) === null ? NONE : duration(num(view.time_to_first_frame)!)],
-    ['Watched', num(view.watch_time) === null ? NONE : duration(num(view.watch_time)!)],
-    ['Rebuffering', num(view.rebuffer_percentage) === null ? NONE : percent(num(view.rebuffer_percentage)!)],
-    ['Stalls', str(view.buffering_count) || NONE],
-    ['Bitrate', num(view.weighted_average_bitrate) === null ? NONE : bitrate(num(view.weighted_average_bitrate)!)],
-  ];
+const FACTS: [name: string, field: string, shown: (v: number) => string][] = [
+  ['Overall score', 'viewer_experience_score', score],
+  ['Startup time', 'time_to_first_frame', duration],
+  ['Watched', 'watch_time', duration],
+  ['Rebuffering', 'rebuffer_percentage', percent],
+  ['Stalls', 'buffering_count', number],
+  ['Bitrate', 'weighted_average_bitrate', bitrate],
+];
+
+function Facts({ view, ask }: { view: Detail; ask: Ask }) {
   return (
     <section class="tiles six" aria-label="In short">
-      {facts.map(([name, value]) => (
-        <div class="tile">
-          <div class="tile-head">
-            <span class="tile-name">{name}</span>
+      {FACTS.map(([name, field, shown]) => {
+        const value = num(view[field]);
+        return (
+          <div class="tile" data-field={field}>
+            <div class="tile-head">
+              <span class="tile-name">{name}</span>
+              <RequestButton
+                of={name}
+                requests={[{ label: 'View', ask, pick: { label: 'Only this number', jq: `.data.${field}` } }]}
+              />
+            </div>
+            <div class="tile-value" title={exact(value)}>
+              {value === null ? NONE : shown(value)}
+            </div>
           </div>
-          <div class="tile-value">{value}</div>
-        </div>
-      ))}
+        );
+      })}
     </section>
   );
 }
@@ -412,7 +429,7 @@ export function ViewDetail() {
         {view.exit_before_video_start === true && <span class="tag">left before the start</span>}
         <CopyButton text={link} label="Copy the link" />
       </div>
-      <Facts view={view} />
+      <Facts view={view} ask={ask} />
       {str(view.player_error_message) !== '' && (
         <p class="error-line">
           <strong>

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of views, newest first, searched by viewer and by error.
 import { useState } from 'preact/hooks';
+import { Values } from '../components/Filters';
+import { Icon } from '../components/Icon';
 import { Link } from '../components/Link';
 import { Panel, States } from '../components/Panel';
+import { Popover } from '../components/Popover';
 import { Pager } from '../components/Table';
 import { useAsk } from '../lib/api';
 import { errors, viewList, type Envelope, type ErrorRow, type ViewRow } from '../lib/asks';
 import { csv } from '../lib/csv';
 import { duration, NONE, score } from '../lib/format';
 import { change, hrefTo } from '../lib/route';
-import { usePage } from '../lib/scope';
+import { addFilter, usePage } from '../lib/scope';
 import { fullMoment, momentSeconds } from '../lib/time';
 
 const LIMIT = 50;
@@ -82,6 +85,26 @@ export function Views() {
         <button type="submit" class="button">
           Find
         </button>
+        <Popover
+          label="Find by video"
+          button={
+            <>
+              <Icon name="views" />
+              <span>Video…</span>
+            </>
+          }
+        >
+          {close => (
+            <Values
+              page={page}
+              dimension="video_title"
+              pick={f => {
+                addFilter(page, f);
+                close();
+              }}
+            />
+          )}
+        </Popover>
         <select
           aria-label="Error"
           value={error}
