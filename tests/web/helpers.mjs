@@ -8,7 +8,7 @@ import os from 'node:os';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { EMAIL, firstframe, PASSWORD, PROGRAM, ROOT, Server, until } from '../lib/server.mjs';
+import { EMAIL, PASSWORD, PROGRAM, ROOT, Server, until } from '../lib/server.mjs';
 import { browser } from '../lib/site.mjs';
 
 const require = createRequire(path.join(ROOT, 'tests/package.json'));
@@ -115,7 +115,8 @@ export class FreshServer {
 export class Dashboard {
   async start({ views = 1500, daysBack = 2 } = {}) {
     this.server = await new Server({ init: ['--allow-backfill', '--environment', 'Main'] }).start();
-    firstframe([
+    // Not with execFileSync: on a slow machine connections time out meanwhile, and nobody would notice.
+    await run(PROGRAM, [
       'simulate',
       '--url',
       this.server.url,

@@ -13,7 +13,7 @@ const wanted = name => only.length === 0 || only.includes(name);
 if (!directory) throw new Error('which directory?');
 mkdirSync(directory, { recursive: true });
 
-const VIEWS = 12_000;
+const VIEWS = 14_000;
 const server = await new Server({
   init: ['--allow-backfill', '--organization', 'Demo', '--environment', 'Demo'],
 }).start();
@@ -61,7 +61,7 @@ try {
       '--views',
       String(VIEWS),
       '--days-back',
-      '8',
+      '15', // a week, and the week before it
       '--seed',
       '3',
     ],
@@ -69,8 +69,8 @@ try {
   );
   await until(
     'all views',
-    async () => (await server.json('/data/v1/metrics/views/overall?timeframe[]=10:days')).data.value >= VIEWS,
-    { seconds: 120 },
+    async () => (await server.json('/data/v1/metrics/views/overall?timeframe[]=20:days')).data.value >= VIEWS,
+    { seconds: 300 },
   );
   const now = Math.floor(Date.now() / 1000);
   await fetch(server.url + '/data/v1/annotations', {
@@ -84,6 +84,11 @@ try {
     `/data/v1/video-views?timeframe[]=3:days&limit=1&metric_filters[]=rebuffer_count%3E=2&metric_filters[]=rendition_change_count%3E=2&metric_filters[]=seek_latency%3E=1`,
   );
   const week = '?t=7:days';
+  const versions = await server.json('/data/v1/dimensions/player_version?timeframe[]=7:days');
+  const sets = versions.data
+    .slice(0, 2)
+    .map(v => `s=${encodeURIComponent(`f=player_version:${v.value}`)}`)
+    .join('&');
   await people(server);
   fresh = await new FreshServer().start();
   const doors = {
@@ -96,7 +101,8 @@ try {
   const pages = {
     overview: '/',
     metrics: `/explore${week}&id=video_startup_time`,
-    compare: `/compare${week}`,
+    pivot: `/explore${week}&id=video_startup_time&by=country&then=operating_system`,
+    compare: `/compare${week}&${sets}`,
     views: '/views',
     view: `/views/${view.id}`,
     errors: `/errors${week}`,
@@ -141,6 +147,7 @@ try {
         await sleep(200);
         await page.waitForFunction(() => !document.querySelector('.skeleton, .stale'), null, { timeout: 60_000 });
         await sleep(200);
+        if (name === 'pivot') await page.locator('main .panel').last().scrollIntoViewIfNeeded();
         await shot(name);
         if (name === 'metrics') {
           await page.getByLabel('Show the request: Video startup time', { exact: true }).click();
