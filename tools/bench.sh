@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# make bench: tools/bench.sh [options] [memory|ingest|attack|questions]...: without a name all of them. The first three take
-# ten minutes together; questions take another half an hour, half of it for making 5 million views. Builds must be there
+# make bench: tools/bench.sh [options] [memory|ingest|attack|questions|dashboard]...: all of them without a name. The first three
+# take ten minutes together; questions take another half an hour, half of it for making 5 million views; the dashboard
+# is looked at on 1 million views with an empty browser cache, and takes ten minutes. Builds must be there
 # (make build); installs the load generator when it is missing. Options, all for questions:
 #   --views N      so many views instead of 5,000,000
 #   --data DIR     make the views there and leave them, or use those that are there (asked about with any later build)
@@ -41,9 +42,10 @@ attack() {
   echo; echo "# Beacons under attack: 200 wrong passwords a second for 5 s"
   FIRSTFRAME_BUILD=$PWD/$build timeout 120 "$node" --test --test-reporter=tap tests/access/attack.test.mjs | sed -nE 's/^# # //p'
 }
-for section in "${@:-memory ingest attack questions}"; do
+for section in "${@:-memory ingest attack questions dashboard}"; do
   for name in $section; do
     [ "$name" = attack ] && { attack; continue; }
+    [ "$name" = dashboard ] && { timeout 1800 "$node" tests/web/speed.mjs; continue; }
     limit=420
     [ "$name" = questions ] && limit=$((60 * (${BENCH_MINUTES:-25} + 35)))
     timeout "$limit" "$node" tests/bench/bench.mjs "$name"
