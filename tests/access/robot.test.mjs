@@ -262,7 +262,7 @@ test('removing an environment says what goes, and the views go', async () => {
   assert.equal(asked.status, 400);
   assert.match(asked.body.error.messages[0], /This deletes \d+ views, 0 tokens/);
   assert.equal((await api('DELETE', `/system/v1/environments/${made.id}?confirm=Doomed`, { headers: owner })).status, 204);
-  const gone = await until('the views to be deleted', async () => (await audit()).find(r => r.act === 'views.delete' && r.environment_id === made.id));
+  const gone = await until('the views to be deleted', async () => (await audit()).find(r => r.act === 'views.delete' && r.environment_id === made.id), { seconds: 180 });
   assert.equal(gone.actor_kind, 'server');
   assert.ok(gone.details.rows >= 20);
 });
@@ -277,7 +277,7 @@ test('views older than the retention of their environment are deleted', async ()
   const old = await older();
   assert.ok(old > 0 && old < 40);
   assert.equal((await api('PATCH', `/system/v1/environments/${id}`, { headers: owner, body: { retention_days: 3 } })).status, 200);
-  await until('the old views to be deleted', async () => await older() === 0);
+  await until('the old views to be deleted', async () => await older() === 0, { seconds: 180 });
   assert.equal(await views(), 40 - old);
   const row = await until('the audit row', async () => (await audit()).find(r => r.act === 'views.delete' && r.environment_id === id));
   assert.equal(row.details.why, 'retention');

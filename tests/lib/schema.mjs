@@ -93,7 +93,8 @@ function watchFetch() {
   globalThis.fetch = async (input, init) => {
     const response = await plainFetch(input, init);
     const url = new URL(input instanceof Request ? input.url : input);
-    if (watched.has(url.origin)) look(url, init?.method ?? 'GET', response.status, await response.clone().text().catch(() => ''));
+    const text = watched.has(url.origin) ? await response.clone().text().catch(() => null) : null; // null: it was cut off
+    if (text !== null) look(url, init?.method ?? 'GET', response.status, text);
     return response;
   };
 }
@@ -111,12 +112,4 @@ export async function watch(url) {
     });
   }
   watched.set(new URL(url).origin, await Document.of(url));
-}
-
-// The same for what a browser's pages ask.
-export function watchBrowser(context) {
-  context.on('response', async response => {
-    const url = new URL(response.url());
-    if (watched.has(url.origin)) look(url, response.request().method(), response.status(), await response.text().catch(() => null) ?? '');
-  });
 }

@@ -57,11 +57,11 @@ export class Server {
     await until('the server to listen', () => {
       if (this.stopped) throw new Error('the server ended: ' + this.log);
       return /listening on (\S+)/.exec(out);
-    });
+    }, { seconds: 180 });
     this.url = /listening on (\S+)/.exec(out)[1];
     this.port = Number(new URL(this.url).port);
     if (process.env.NODE_TEST_CONTEXT) await watch(this.url);
-    await until('the store', async () => (await fetch(this.url + '/readyz')).ok && (await this.get('/data/v1/metrics/views/overall')).ok);
+    await until('the store', async () => (await fetch(this.url + '/readyz')).ok && (await this.get('/data/v1/metrics/views/overall')).ok, { seconds: 180 });
     return this;
   }
 
