@@ -161,7 +161,7 @@ async function overview(server) {
 async function watched(server, list, alone) {
   const viewers = spawn(PROGRAM, ['simulate', '--url', server.url, '--env-key', server.env_key, '--live', '--rate', '3'], { stdio: 'ignore' });
   try {
-    await until('pending views', async () => Number((await table(server, 'SELECT uniqExact(id_lo) FROM firstframe.views WHERE final = 0'))[0][0]) >= 100, { seconds: 180, every: 1000 });
+    await until('pending views', async () => Number((await table(server, 'SELECT uniqExact(id_lo) FROM firstframe.views WHERE final = 0'))[0][0]) >= 20, { seconds: 240, every: 1000 });
     const [[pending]] = await table(server, 'SELECT uniqExact(id_lo) FROM firstframe.views WHERE final = 0');
     console.log(`\n## While views are being watched (${pending} with pending versions; their beacons come in meanwhile)\n\n${line(['question', 'API p50 ms', 'API p95 ms', 'to p50 without them'])}\n|${'---|'.repeat(4)}`);
     for (const question of list) {
@@ -169,6 +169,9 @@ async function watched(server, list, alone) {
       for (let i = 0; i < Math.min(ROUNDS, 7); i++) ms.push((await api(server, question, true)).ms);
       console.log(line([question.name, number(median(ms)), number(p95(ms)), (median(ms) / median(alone.get(question.name).api)).toFixed(2)]));
     }
+  } catch (error) {
+    process.exitCode = 1;
+    console.log(`not measured while views are being watched: ${error.message}`);
   } finally {
     viewers.kill('SIGINT');
     await new Promise(resolve => viewers.once('exit', resolve));
@@ -209,7 +212,8 @@ export async function answers() {
     if (left) console.log(`not reached within ${MINUTES} minutes: the last ${left} questions`);
     console.log(`(${busy()} at the end)`);
     if (!ONLY || 'overview'.includes(ONLY)) await overview(server);
-    if (!left && !ONLY) await watched(server, list.filter(question => /timeseries|overall|breakdown|comparison|first page|one view/.test(question.name)), alone);
+    // Not where the views are kept: these would be more than DuckDB has.
+    if (!left && !ONLY && !process.env.BENCH_DATA) await watched(server, list.filter(question => /timeseries|overall|breakdown|comparison|first page|one view/.test(question.name)), alone);
   } finally {
     await server.stop();
     if (!process.env.BENCH_DATA) fs.rmSync(directory, { recursive: true, force: true });

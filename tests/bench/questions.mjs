@@ -131,7 +131,7 @@ export function questions({ environment, now, facts }) {
       sql: `SELECT quantilesExactInclusive(0.5, 0.99)(video_startup_time), stddevPopStable(video_startup_time) ${V} ${end(30)}${startup} GROUP BY cdn`,
       duck: `SELECT quantile_cont(video_startup_time, [0.5, 0.99]), stddev_pop(video_startup_time) ${D} ${end(30)}${startup} GROUP BY cdn` },
     { name: 'heatmap of a video, 7 days', route: `/data/v1/engagement/videos/${encodeURIComponent(facts.video)}/heatmap?${at(7)}`, answer: null, sql: `SELECT s, e, count() ${V} ${end(7)} AND video_id = '${facts.video}' AND arrayExists((s, e) -> s >= 0 AND e > s, range_start, range_end) GROUP BY range_start AS s, range_end AS e`, duck: null },
-    { name: 'renditions, 7 days', route: subview('breakdown', '&group_by[]=rendition_width&group_by[]=rendition_height'), answer: null, sql: `SELECT rw, rh, sum(ms) ${parts} GROUP BY rw, rh`, duck: `SELECT rw, rh, sum(ms) FROM (SELECT unnest(rendition_width) AS rw, unnest(rendition_height) AS rh, unnest(rendition_playing_time) AS ms ${D} ${end(7)}) WHERE ms > 0 GROUP BY rw, rh` },
+    { name: 'renditions, 7 days', route: subview('breakdown', '&group_by[]=video_source_width&group_by[]=video_source_height'), answer: null, sql: `SELECT rw, rh, sum(ms) ${parts} GROUP BY rw, rh`, duck: `SELECT rw, rh, sum(ms) FROM (SELECT unnest(rendition_width) AS rw, unnest(rendition_height) AS rh, unnest(rendition_playing_time) AS ms ${D} ${end(7)}) WHERE ms > 0 GROUP BY rw, rh` },
   ];
 }
 
