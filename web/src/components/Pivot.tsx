@@ -152,7 +152,7 @@ export function Pivot({ page, m, measure, by }: { page: Page; m: MetricRow; meas
   return (
     <Panel
       title={`By ${[...rows, ...(column ? [column] : [])].map(d => nameOf(d).toLowerCase()).join(', ')}`}
-      note={column ? 'darker is higher' : undefined}
+      note={column ? 'stronger colour: higher' : undefined}
       requests={[
         ...(askCells ? [{ label: 'Cells', ask: askCells }] : []),
         { label: 'Rows', ask: askRows },
