@@ -39,12 +39,8 @@ async function once(chromium, server, range, fresh) {
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
   await page.addInitScript(watch);
-  let asked = 0,
-    bytes = 0;
-  page.on('requestfinished', async r => {
-    asked++;
-    bytes += (await r.sizes().catch(() => null))?.responseBodySize ?? 0;
-  });
+  let asked = 0;
+  page.on('requestfinished', () => asked++);
   await page.goto(`${server.url}/?t=${range}`);
   await page.waitForFunction(() => window.seen.complete > 0 && !document.querySelector('.skeleton, .stale'));
   await page.waitForTimeout(500);
@@ -53,7 +49,7 @@ async function once(chromium, server, range, fresh) {
     paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN,
   }));
   await context.close();
-  return { ...figures, asked, kilobytes: bytes / 1000 };
+  return { ...figures, asked };
 }
 
 const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -80,7 +76,7 @@ try {
     console.log(
       `${range}, ${fresh ? 'every answer worked out' : 'answers as the server keeps them'}: first contentful paint ${of('paint').toFixed(0)} ms, ` +
         `complete ${of('complete').toFixed(0)} ms, longest task ${of('longest').toFixed(0)} ms ` +
-        `(largest of all ${Math.max(...all.map(r => r.longest)).toFixed(0)} ms); ${of('asked')} requests, ${of('kilobytes').toFixed(0)} kB`,
+        `(largest of all ${Math.max(...all.map(r => r.longest)).toFixed(0)} ms); ${of('asked')} requests`,
     );
   }
 } finally {
