@@ -10,11 +10,6 @@ static const char *const acts[] = {
 #undef AUDIT_ACT
 };
 
-const char *audit_act_text(enum audit_act act)
-{
-    return acts[act];
-}
-
 /* What to call the actor in the log, as of now. */
 static void audit_actor(struct accounts *a, const struct actor *who, char *out, size_t cap)
 {

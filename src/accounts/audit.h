@@ -13,7 +13,6 @@ enum audit_act {
 #undef AUDIT_ACT
     AUDIT_ACT_COUNT
 };
-const char *audit_act_text(enum audit_act act); /* "token.revoke" */
 
 enum { AUDIT_DETAILS_MAX = 1023 };
 

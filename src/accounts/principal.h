@@ -23,7 +23,6 @@ enum permission {
 typedef uint32_t permission_set; /* enum permission, or-ed */
 
 const char *permission_text(enum permission_bit bit); /* "data:read" */
-const char *permission_help(enum permission_bit bit);
 /* One name. false: not on the list. */
 bool permission_from_text(struct span text, permission_set *out) MUST_USE;
 /* Names separated by commas or blanks. false: one of them is not on the list, or there is none. */

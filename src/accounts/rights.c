@@ -3,11 +3,11 @@
 #include "accounts/store.h"
 
 struct permission_row {
-    const char *text, *help;
+    const char *text;
     enum role least;
 };
 static const struct permission_row permissions[] = {
-#define PERMISSION(name, text, role, help) {text, help, role},
+#define PERMISSION(name, text, role, help) {text, role},
 #include "accounts/permissions.def"
 #undef PERMISSION
 };
@@ -16,11 +16,6 @@ static const char *const roles[] = {"none", "viewer", "editor", "admin", "owner"
 const char *permission_text(enum permission_bit bit)
 {
     return permissions[bit].text;
-}
-
-const char *permission_help(enum permission_bit bit)
-{
-    return permissions[bit].help;
 }
 
 bool permission_from_text(struct span text, permission_set *out)

@@ -126,13 +126,6 @@ bool hex_decode(struct span hex, uint8_t *out, size_t len)
     return true;
 }
 
-void sha256_hex(char out[65], struct span s)
-{
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(digest, (const unsigned char *)s.ptr, s.len);
-    hex_encode(out, digest, sizeof digest);
-}
-
 void random_bytes(void *out, size_t len)
 {
     randombytes_buf(out, len);

@@ -21,7 +21,6 @@ static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 /* Fast, not for secrets, the same on every machine and release (stored on disk). */
 uint64_t hash64(struct span s, uint64_t seed);
 
-void sha256_hex(char out[65], struct span s);
 void hex_encode(char *out, const void *bytes, size_t len);           /* out holds 2 * len + 1 */
 bool hex_decode(struct span hex, uint8_t *out, size_t len) MUST_USE; /* hex.len must be 2 * len */
 /* Random bytes from the system; cannot fail. */

@@ -102,14 +102,6 @@ void queue_close(struct queue *q)
     (void)pthread_mutex_unlock(&q->lock);
 }
 
-bool queue_is_closed(struct queue *q)
-{
-    (void)pthread_mutex_lock(&q->lock);
-    bool closed = q->closed;
-    (void)pthread_mutex_unlock(&q->lock);
-    return closed;
-}
-
 size_t queue_length(struct queue *q)
 {
     (void)pthread_mutex_lock(&q->lock);

@@ -16,7 +16,6 @@ bool queue_push(struct queue *q, void *item, int timeout_ms) MUST_USE;
 void *queue_pop(struct queue *q, int timeout_ms) MUST_USE;
 /* No more pushes; pops drain what is left. */
 void queue_close(struct queue *q);
-bool queue_is_closed(struct queue *q);
 size_t queue_length(struct queue *q);
 
 #endif

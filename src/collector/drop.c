@@ -5,10 +5,9 @@
 
 static const struct {
     const char *name, *help;
-    int status;
 } rows[DROP_COUNT] = {
-    [DROP_NONE] = {"", "", 200},
-#define DROP(name, status, help) [DROP_##name] = {#name, help, status},
+    [DROP_NONE] = {"", ""},
+#define DROP(name, status, help) [DROP_##name] = {#name, help},
 #include "collector/drop.def"
 #undef DROP
 };
@@ -17,12 +16,6 @@ const char *drop_name(enum drop d)
 {
     BUG_IF((unsigned)d >= DROP_COUNT);
     return rows[d].name;
-}
-
-int drop_status(enum drop d)
-{
-    BUG_IF((unsigned)d >= DROP_COUNT);
-    return rows[d].status;
 }
 
 const char *drop_help(enum drop d)

@@ -14,7 +14,6 @@ enum drop {
 };
 
 const char *drop_name(enum drop d); /* "too_large"; "" for DROP_NONE */
-int drop_status(enum drop d);
 const char *drop_help(enum drop d);
 /* DROP_other when there is no such name. */
 enum drop drop_from_name(const char *name);

@@ -310,14 +310,6 @@ enum err pipeline_wait_ready(struct pipeline *p, int timeout_ms, char why[PIPELI
     return e;
 }
 
-void pipeline_checkpoint_soon(struct pipeline *p)
-{
-    (void)pthread_mutex_lock(&p->lock);
-    p->checkpoint_soon = true;
-    (void)pthread_cond_broadcast(&p->changed);
-    (void)pthread_mutex_unlock(&p->lock);
-}
-
 static const char *status_reason(struct pipeline *p, enum pipeline_state state, const struct journal_status *journal)
 {
     switch (state) {

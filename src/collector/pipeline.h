@@ -109,9 +109,6 @@ struct pipeline_status {
 };
 void pipeline_status(struct pipeline *p, struct pipeline_status *out); /* any thread */
 
-/* A checkpoint now rather than when it is due; does not wait. For tests and for an operator's signal. */
-void pipeline_checkpoint_soon(struct pipeline *p);
-
 /* Takes no more beacons, makes durable and passes on what was taken, then a last checkpoint: all within deadline_ms
  * (of which the sink gets what is left). Without the checkpoint the next start replays; nothing is lost. Frees p.
  * true: the last checkpoint was committed. */

@@ -191,11 +191,6 @@ static bool checkpoint_due(struct pipeline *p, int64_t last_try_ms)
     uint64_t bytes = journal_bytes_from(p->journal, from);
     uint64_t enough = 2 * p->last.bytes;
     if (enough < p->options.checkpoint_bytes_min) enough = p->options.checkpoint_bytes_min;
-    (void)pthread_mutex_lock(&p->lock);
-    bool soon = p->checkpoint_soon;
-    p->checkpoint_soon = false;
-    (void)pthread_mutex_unlock(&p->lock);
-    if (soon) return true;
     if (bytes == 0 || now_ms - last_try_ms < (int64_t)p->options.checkpoint_seconds_min * 1000) return false;
     return bytes >= enough || now_ms - p->last_ms >= (int64_t)p->options.checkpoint_seconds_max * 1000;
 }
@@ -286,7 +281,7 @@ static void keeper_run(struct pipeline *p, uint64_t *barriers)
     int64_t last_try_ms = p->last_ms;
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
-        if (!p->checkpoint_soon) wait_changed(p, LOOK_MS);
+        wait_changed(p, LOOK_MS);
         if (p->stopping) break;
         (void)pthread_mutex_unlock(&p->lock);
         if (checkpoint_due(p, last_try_ms)) {

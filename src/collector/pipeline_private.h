@@ -80,7 +80,7 @@ struct pipeline {
     bool load_failed;
     struct pipeline_barrier *wanted; /* to be sent by whoever dispatches next */
     bool writer_gone;                /* the journal has stopped: nothing is dispatched any more */
-    bool stopping, checkpoint_soon;
+    bool stopping;
     struct journal_position dispatched; /* as of the last turn */
     int64_t clock_ms;
     struct checkpoint_facts last; /* number 0: none */

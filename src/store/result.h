@@ -18,10 +18,6 @@ static inline uint64_t rb_u64(struct bytes *in)
 {
     return bytes_u64(in);
 }
-static inline int32_t rb_i32(struct bytes *in)
-{
-    return (int32_t)bytes_u32(in);
-}
 static inline int64_t rb_i64(struct bytes *in)
 {
     return (int64_t)bytes_u64(in);
