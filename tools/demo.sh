@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$(date +%s)
+tools/install.sh build
+installed=$(date +%s)
 tools/build.sh release firstframe firstframe-engine
 built=$(date +%s)
 data=${FIRSTFRAME_DEMO_DIR:-demo-data}
@@ -14,12 +16,18 @@ program=build/firstframe
 umask 077
 
 fresh=""
-if [ ! -f "$data/demo.json" ]; then
+# A week that was cut short (Ctrl-C) is made anew.
+if [ ! -f "$data/demo.json" ] || [ -f "$data/filling" ]; then
   fresh=yes
+  if [ -f "$data/journal/lock" ] && ! flock -n "$data/journal/lock" true; then
+    echo "a server is using $data" >&2
+    exit 1
+  fi
   rm -rf "$data.new"; mkdir -p "$data.new"
   password=$(head -c 9 /dev/urandom | base64 | tr '+/' '-_')
   FIRSTFRAME_PASSWORD=$password $program init --data "$data.new" --email demo@firstframe.example --organization Demo \
     --environment Demo --allow-backfill --json | jq --arg password "$password" '. + {email: "demo@firstframe.example", password: $password}' > "$data.new/demo.json"
+  touch "$data.new/filling"
   rm -rf "$data"; mv "$data.new" "$data"
 fi
 value() { jq -r ".$1" "$data/demo.json"; }
@@ -43,6 +51,7 @@ url=http://localhost:$port
 if [ -n "$fresh" ]; then
   echo "sending $views invented views of the last 7 days"
   $program simulate --url "$url" --env-key "$(value env_key)" --views "$views" --days-back 7 --seed 1
+  rm "$data/filling"
 fi
 setsid $program simulate --url "$url" --env-key "$(value env_key)" --live --rate 0.5 --seed "$RANDOM" >/dev/null 2>&1 &
 viewers=$!
@@ -55,7 +64,7 @@ Firstframe is running at  $url
   env key       $(value env_key)
   access token  $(value token_id)
   its secret    $(value token_secret)
-($((built - started)) s to install and build, $(($(date +%s) - built)) s to start$([ -n "$fresh" ] && echo " and fill"))
+($((installed - started)) s to download and install, $((built - installed)) s to build, $(($(date +%s) - built)) s to start$([ -n "$fresh" ] && echo " and fill"))
 
 Time to first frame of the last 24 hours, with the session of 2017's announcement:
 
