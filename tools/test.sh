@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # make test: everything that is checked before a change lands. The last line is "N passed, M failed".
-# make test-long (tools/test.sh long): more seeds, more views, every wrapper.
+# make test-long (tools/test.sh long): the same, then more views, more seeds, and every metric by every dimension.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 long=${1:-}
@@ -71,6 +71,7 @@ if [ "$long" = long ]; then
   timeout_ms=14400000
   FIRSTFRAME_FIELD_VIEWS=200000 flow "every field of 200,000 simulated views" tests/flow/every-field.test.mjs
   FIRSTFRAME_TRUTH_VIEWS=50000 flow "simulated truth, 50,000 views" tests/flow/truth.test.mjs
+  FIRSTFRAME_RANDOM_VIEWS=3000 FIRSTFRAME_RANDOM_SEED=1001 flow "random beacons of 3,000 more seeds" tests/golden/random.test.mjs
   for file in tests/long/*.test.mjs; do [ -f "$file" ] && flow "$(basename "$file")" "$file"; done
 fi
 finish

@@ -55,6 +55,12 @@ test('people: add, role, password, sign out, one-time codes, remove', async () =
   await until('her session to end', async () => (await call(server, 'GET', '/api/sessions', { headers: again })).status === 401);
 });
 
+test('init refuses a directory that has an account, and changes nothing', () => {
+  const before = [people(), fine(['environment', 'list', '--json']), fine(['token', 'list', '--json'])];
+  refused(['init', '--email', 'other@example.com', '--env-key', 'another', '--json'], /An account exists already; nothing was changed/, known);
+  assert.deepEqual([people(), fine(['environment', 'list', '--json']), fine(['token', 'list', '--json'])], before);
+});
+
 test('a role in one environment, by its name; an environment that is not there adds nobody', () => {
   const made = fine(['environment', 'add', 'Staging', '--type', 'staging', '--json']);
   fine(['user', 'add', 'eve@example.com', '--role', 'editor', '--environment', 'Staging'], known);
