@@ -94,10 +94,12 @@ void table_schedule(struct view_table *t, struct open_view *o)
 /* --- rows ----------------------------------------------------------------------------------------------------- */
 
 /* Rows that may be stored already: in a replay, in a backfill that was sent again, and where the view may have been
- * written so long ago that its id is forgotten. */
-static bool row_in_doubt(const struct view_table *t, const struct view *v, const struct view_row *row)
+ * written so long ago that its id is forgotten. Also those of views that a replay left open: if the clock was set back
+ * between two starts, their timers may have run in the life before. */
+static bool row_in_doubt(const struct view_table *t, const struct open_view *o, const struct view_row *row)
 {
-    return t->replaying || view_backfilled(v) || view_lowest_sequence(v) > 1 ||
+    const struct view *v = o->view;
+    return t->replaying || o->replayed || view_backfilled(v) || view_lowest_sequence(v) > 1 ||
            row->inserted_ms - row->view_start_ms > DAY_MS;
 }
 
@@ -108,7 +110,7 @@ static void table_write(struct view_table *t, struct open_view *o, bool final)
     row.had_pending = o->version > 0;
     row.version = ++o->version;
     row.final = final;
-    row.check = row_in_doubt(t, o->view, &row);
+    row.check = row_in_doubt(t, o, &row);
     t->options.row(t->options.ctx, &row);
     arena_reset(&t->arena);
     if (final) t->finals++;
@@ -246,6 +248,8 @@ void view_table_apply(struct view_table *t, const struct beacon *b, const struct
 void view_table_replaying(struct view_table *t, bool on)
 {
     t->replaying = on;
+    for (uint32_t i = 0; i < t->slot_count && !on; i++)
+        if (t->slots[i]) t->slots[i]->replayed = true;
 }
 
 size_t view_table_open(const struct view_table *t)

@@ -44,7 +44,8 @@ void view_table_free(struct view_table *t);
 void view_table_apply(struct view_table *t, const struct beacon *b, const struct beacon_event *e);
 /* Runs the timers due at now_ms (receipt clock). Returns the next due time, or INT64_MAX. */
 int64_t view_table_tick(struct view_table *t, int64_t now_ms);
-/* Rows made from now on carry check = true (replay), until turned off. */
+/* Rows made from now on carry check = true (replay), until turned off. Rows of views that are open then carry it even
+ * later. */
 void view_table_replaying(struct view_table *t, bool on);
 size_t view_table_open(const struct view_table *t);
 size_t view_table_bytes(const struct view_table *t); /* memory, for the bench and /metrics */

@@ -18,6 +18,7 @@ struct open_view {
     uint32_t version; /* of the last row written; 0: none */
     uint32_t shown;   /* events that its last pending row had */
     uint32_t bytes;   /* of the view, as counted in view_bytes */
+    bool replayed;    /* open since before the last start */
 };
 
 struct env_views { /* how many views of an environment are open */
