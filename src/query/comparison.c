@@ -132,7 +132,9 @@ static enum err run_clock(struct query *q, const char *environment_id, const str
     buf_adds(&outer, " FROM ");
     store_views_from(&outer, q->store, inner.ptr, buf_span(&where));
     bool failed = outer.failed || inner.failed || where.failed;
-    enum err e = failed ? ERR_FULL : store_select(q->store, buf_span(&outer), &rows, &q->error);
+    static const struct store_limits limits = {.most_rows = true};
+    enum err e =
+        failed ? ERR_FULL : store_select_as(q->store, buf_span(&outer), &limits, "RowBinary", &rows, &q->error);
     if (e == ERR_NONE) {
         struct bytes in = bytes_of(buf_span(&rows));
         *views = rb_i64(&in);

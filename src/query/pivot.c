@@ -352,7 +352,7 @@ static enum err ask(struct query *q, const char *environment_id, const struct pi
                     struct buf *rows)
 {
     struct buf sql;
-    struct store_limits limits = {.timeout_ms = PIVOT_MS, .memory_bytes = PIVOT_MEMORY_BYTES};
+    struct store_limits limits = {.timeout_ms = PIVOT_MS, .memory_bytes = PIVOT_MEMORY_BYTES, .most_rows = true};
     buf_init(&sql, SQL_BYTES_MAX);
     pivot_sql(&sql, q->store, environment_id, p, count_only);
     enum err e =

@@ -99,7 +99,9 @@ static void inner_sql(struct buf *sql, const struct store *store, const struct q
 /* Runs the statement; the rows are in out, which the caller frees. */
 static enum err run(struct query *q, struct buf *sql, struct buf *out)
 {
-    enum err e = sql->failed ? ERR_FULL : store_select(q->store, buf_span(sql), out, &q->error);
+    static const struct store_limits limits = {.most_rows = true};
+    enum err e =
+        sql->failed ? ERR_FULL : store_select_as(q->store, buf_span(sql), &limits, "RowBinary", out, &q->error);
     buf_free(sql);
     return e;
 }

@@ -273,7 +273,9 @@ static enum err read_version(struct query *q, struct span where, const struct ve
     buf_add_span(&sql, where);
     if (filters) filters_sql(filters, &sql);
     buf_adds(&sql, " LIMIT 1");
-    enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
+    static const struct store_limits limits = {.most_rows = true}; /* of the one place in the table's order */
+    enum err e =
+        sql.failed ? ERR_FULL : store_select_as(q->store, buf_span(&sql), &limits, "RowBinary", &rows, &q->error);
     *found = e == ERR_NONE && rows.len > 0;
     if (*found) {
         struct bytes in = bytes_of(buf_span(&rows));

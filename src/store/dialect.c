@@ -11,6 +11,7 @@ enum { DETECT_MS = 10000, DETECT_BYTES = 64 * 1024 };
 #define DIALECT_SETTINGS(X)                                                                                            \
     X(dedup_token, "insert_deduplication_token", 22002)                                                                \
     X(async_insert, "async_insert", 21011)                                                                             \
+    X(prewhere_moves, "optimize_move_to_prewhere", 1001)                                                               \
     X(prewhere_steps, "enable_multiple_prewhere_read_steps", 23002)                                                    \
     X(shared_snapshot, "enable_shared_storage_snapshot_in_query", 25006)
 

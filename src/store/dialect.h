@@ -25,6 +25,7 @@ struct store_dialect {
     /* settings of a statement (asked of system.settings) */
     bool low_cardinality_setting; /* allow_experimental_low_cardinality_type has to be switched on */
     bool dedup_token;             /* insert_deduplication_token */
+    bool prewhere_moves;          /* conditions go to PREWHERE by themselves */
     bool prewhere_steps;          /* conditions of PREWHERE may be read one by one */
     bool async_insert;            /* has to be switched off */
     bool shared_snapshot; /* a statement sees one state of a table, however often it names it; where it does not,

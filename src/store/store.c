@@ -453,6 +453,7 @@ static int select_settings(const struct store_dialect *d, const struct store_lim
 {
     int ms = limits && limits->timeout_ms > 0 ? limits->timeout_ms : SELECT_MS_DEFAULT;
     store_dialect_read_settings(d, out);
+    if (limits && limits->most_rows && d->prewhere_moves) store_settings_add(out, "optimize_move_to_prewhere", "0");
     (void)snprintf(w->seconds, sizeof w->seconds, "%d", (ms + 999) / 1000);
     store_settings_add(out, "max_execution_time", w->seconds);
     if (limits && limits->memory_bytes) {

@@ -46,6 +46,8 @@ struct store_limits {
     int timeout_ms;         /* 0: 30,000; the store gives up by itself at that time too */
     uint64_t memory_bytes;  /* of the statement; 0: the store's own limit */
     uint64_t rows_read_max; /* 0: none */
+    bool most_rows;         /* the statement uses most of the rows it looks at: all columns are read at once, instead of
+                             * those of its conditions first */
 };
 /* A reading statement (it cannot write: readonly is set), result in RowBinary appended to out. A statement that fails
  * never leaves half a result with ERR_NONE. error may not be NULL; see client.h for the kinds. */
