@@ -15,13 +15,18 @@ static bool segment_filter(struct api_call *c, struct filters *filters)
         api_fail(c, 400, "dimension and value belong together; the value __empty__ means none.");
         return false;
     }
+    if (dimension_find(dimension) == NULL) { /* the id alone, without an operator in front */
+        api_fail(c, 400, "There is no dimension \"%.*s\" to compare.", (int)(dimension.len < 100 ? dimension.len : 100),
+                 dimension.ptr);
+        return false;
+    }
     size_t len = dimension.len + 1 + text.len;
     char *element = arena_alloc(c->arena, len + 1);
     if (element == NULL) {
         api_fail(c, 400, "value is too long.");
         return false;
     }
-    (void)snprintf(element, len + 1, "%.*s:", SPAN_ARG(dimension));
+    (void)snprintf(element, len + 1, "%.*s:", SPAN_ARG(dimension)); /* a known id: no NUL ends it early */
     memcpy(element + dimension.len + 1, text.ptr, text.len);
     const char *bad = filters_restrict(filters, span_make(element, len), c->arena);
     if (bad) api_fail(c, 400, "%s", bad);
