@@ -511,6 +511,8 @@ test('every panel fails and recovers on its own, and shows when there is nothing
       .locator('main .panel')
       .evaluateAll(all => all.filter(p => !/Broken for the test/.test(p.innerText)).map(p => p.ariaLabel));
     assert.deepEqual(silent, [], route);
+    const early = d.page.locator('main .panel:has([role=alert]) [aria-label^="Download as CSV"]:enabled');
+    assert.equal(await early.count(), 0, `${route}: a file of nothing`);
     await d.page.unroute(/\/data\/v1\//);
     await d.page.getByRole('button', { name: 'Try again' }).first().click();
     await until(

@@ -317,15 +317,18 @@ export function Compare() {
         title="Side by side"
         note={intervals.error ? `without intervals: ${intervals.error.message}` : 'differences against A'}
         requests={[...asks.map((ask, i) => ({ label: LETTERS[i], ask })), ...intervals.requests]}
-        csv={() =>
-          csv(
-            ['metric', 'name', ...sets.flatMap((_, i) => ['', ' low', ' high'].map(end => LETTERS[i] + end))],
-            rows.map((r, k) => [
-              r.metric.id,
-              r.label,
-              ...r.values.flatMap((v, i) => [v, ...(intervals.of[k]?.[i] ?? [null, null])]),
-            ]),
-          )
+        csv={
+          waiting || failed || intervals.loading
+            ? undefined
+            : () =>
+                csv(
+                  ['metric', 'name', ...sets.flatMap((_, i) => ['', ' low', ' high'].map(end => LETTERS[i] + end))],
+                  rows.map((r, k) => [
+                    r.metric.id,
+                    r.label,
+                    ...r.values.flatMap((v, i) => [v, ...(intervals.of[k]?.[i] ?? [null, null])]),
+                  ]),
+                )
         }
       >
         <States of={failed ?? waiting ?? answers[0]}>
