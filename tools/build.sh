@@ -13,6 +13,15 @@ if [ ! -f "$dir/build.ninja" ] || stale; then
   mkdir -p "$dir"
   cmake --preset "$preset" -G Ninja >"$dir/configure.log" 2>&1 || { cat "$dir/configure.log" >&2; exit 1; }
 fi
-echo "building $dir"
-ninja -C "$dir" --quiet "$@"
+# A dry run cannot tell whether there is something to do (the globs are dirty in it), so the first step says it.
+ninja -C "$dir" "$@" | {
+  said=""
+  while IFS= read -r line; do
+    case $line in
+      "ninja: Entering directory"* | "ninja: no work to do." | "["*"] Re-checking globbed directories..." | "-- "*) ;;
+      "["[0-9]*/[0-9]*"] "*) [ -n "$said" ] || echo "building $dir"; said=yes ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done
+}
 [ "$preset" != release ] || tools/share.sh "$dir"

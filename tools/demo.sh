@@ -40,11 +40,17 @@ end() {
   exit 0
 }
 trap end INT TERM
+not_started() {
+  echo "the server did not start:" >&2
+  tail -n 5 "$data/server.log" >&2
+  ! grep -q 'already in use' "$data/server.log" || echo "FIRSTFRAME_DEMO_PORT=$((port + 1)) make demo takes another port" >&2
+  exit 1
+}
 # In its own session, so that Ctrl-C reaches this script first and the server is stopped in order.
 setsid $program serve --data "$data" --listen "127.0.0.1:$port" >"$data/listening" 2>"$data/server.log" &
 server=$!
 until grep -q '^listening on' "$data/listening"; do
-  kill -0 "$server" 2>/dev/null || { echo "the server did not start:" >&2; tail -n 5 "$data/server.log" >&2; exit 1; }
+  kill -0 "$server" 2>/dev/null || not_started
   sleep 0.1
 done
 url=http://localhost:$port
@@ -53,7 +59,9 @@ if [ -n "$fresh" ]; then
   $program simulate --url "$url" --env-key "$(value env_key)" --views "$views" --days-back 7 --seed 1
   rm "$data/filling"
 fi
-setsid $program simulate --url "$url" --env-key "$(value env_key)" --live --rate 0.5 --seed "$RANDOM" >/dev/null 2>&1 &
+# As many as the week had in the mean, so that charts of it stay level; with few views more, so that something moves.
+rate=$(LC_ALL=C awk -v views="$views" 'BEGIN { rate = views / (7 * 24 * 3600); printf "%.4f", rate < 0.02 ? 0.02 : rate }')
+setsid $program simulate --url "$url" --env-key "$(value env_key)" --live --rate "$rate" --seed "$RANDOM" >/dev/null 2>&1 &
 viewers=$!
 
 cat <<TEXT

@@ -46,7 +46,10 @@ static int run_verb(enum command c, int argc, char **argv, const struct verb *ve
         if (strcmp(v->name, options_argument(w.options, 0)) == 0) verb = v;
     w.subject = arguments > 1 ? options_argument(w.options, 1) : NULL;
     if (c == COMMAND_user && w.subject == NULL) w.subject = options_text(w.options, "email");
-    if (verb == NULL)
+    if (verb == NULL && arguments)
+        cli_say("there is no %s command \"%s\"; \"firstframe %s --help\" lists them", command_words(c),
+                options_argument(w.options, 0), command_words(c));
+    else if (verb == NULL)
         cli_say("%s: say what to do; \"firstframe %s --help\" lists it", command_words(c), command_words(c));
     else if (arguments > 2)
         cli_say("%s %s: unexpected argument \"%s\"", command_words(c), verb->name, options_argument(w.options, 2));
@@ -283,6 +286,8 @@ static void user_print_link(struct work *w, const char *page, char token[ACCOUNT
     while (len && url[len - 1] == '/') len--;
     buf_addf(&w->out, w->json ? "{\"url\":\"%.*s/%s#%s\"}\n" : "%.*s/%s#%s\n", (int)len, url, page, token);
     accounts_wipe(token, ACCOUNTS_SECRET_MAX + 1);
+    if (!options_given(w->options, "public-url") && !w->json)
+        cli_say("the link opens on this machine alone; --public-url gives it the address that people use");
 }
 
 static int user_invite(struct work *w)
@@ -636,6 +641,13 @@ static bool environment_change(struct work *w, struct environment_change *in, st
            addresses_option(w, &s->addresses, &in->keep_addresses);
 }
 
+static bool environment_changes(const struct environment_change *in)
+{
+    return in->name.len || in->env_key.len || in->type || in->retention_days || in->allow_backfill ||
+           in->strip_query || in->honour_dnt || in->keep_addresses || in->disabled || in->views_per_minute_max ||
+           in->events_per_second_max || in->cors_origins;
+}
+
 static int environment_write(struct work *w, bool add)
 {
     struct environment_change in;
@@ -643,6 +655,10 @@ static int environment_write(struct work *w, bool add)
     struct environment_settings settings;
     char organization[ACCOUNTS_ID_MAX + 1];
     if (!environment_change(w, &in, &settings)) return 2;
+    if (!add && !environment_changes(&in)) {
+        cli_say("environment update: say what to change; \"firstframe environment --help\" lists it");
+        return 2;
+    }
     if (!first_organization(w, organization)) return 1;
     if (!add && !environment_named(w, span_of(w->subject), &out)) return 1;
     char id[ACCOUNTS_ID_MAX + 1] = "";

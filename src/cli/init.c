@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-static void print_made(const struct account_made *made, bool as_json)
+static void print_made(const struct options *o, const struct account_made *made)
 {
     struct buf out;
     buf_init(&out, 4096);
-    if (as_json) {
+    if (options_flag(o, "json")) {
         struct jw w;
         jw_init(&w, &out);
         jw_object(&w);
@@ -25,6 +25,10 @@ static void print_made(const struct account_made *made, bool as_json)
             &out,
             "environment  %s\nenv key      %s   (players send it)\ntoken id     %s\ntoken secret %s   (shown once)\n",
             made->environment_id, made->env_key, made->token_id, made->token_secret);
+        buf_addf(&out,
+                 "\nnext: firstframe serve --data %s\n"
+                 "then open the address that it prints and sign in as %s with the password you gave\n",
+                 options_text(o, "data"), options_text(o, "email"));
     }
     cli_print(&out);
     explicit_bzero(out.ptr, out.len);
@@ -55,7 +59,7 @@ int cli_init(int argc, char **argv)
         struct account_made made;
         enum accounts_error e = accounts_init_account(a, ACTOR_CLI, &in, &made);
         if (e == ACCOUNTS_OK) {
-            print_made(&made, options_flag(o, "json"));
+            print_made(o, &made);
             exit_code = 0;
         } else {
             (void)cli_fail_accounts(e);

@@ -24,7 +24,7 @@ enum { WHY_BYTES = 512, DRAIN_MS = 10000, STOP_MS = 60000, STORE_WAIT_MS = 60000
 struct app {
     struct options *options;
     char program_dir[PATH_MAX], engine[PATH_MAX], share[PATH_MAX], engine_dir[PATH_MAX], journal_dir[PATH_MAX];
-    char public_url[512];
+    char local_url[512], public_url[512]; /* where it listens, as a person on this machine types it; what others type */
     struct accounts *accounts;
     struct store *store;
     struct store_writer *writer;
@@ -197,22 +197,21 @@ static bool listens_on_loopback(const char *listen)
            strncmp(listen, "[::1]:", 6) == 0;
 }
 
-/* What people type: --public-url, or made from --listen and the port that was bound. */
-static void app_public_url(struct app *app, uint16_t port)
+/* Where it listens, from --listen and the port that was bound; what people type is --public-url, or the same. */
+static void app_urls(struct app *app, uint16_t port)
 {
     const char *given = options_text(app->options, "public-url"), *listen = options_text(app->options, "listen");
     const char *scheme = options_text(app->options, "tls-cert") ? "https" : "http";
-    if (given) {
-        (void)snprintf(app->public_url, sizeof app->public_url, "%s", given);
-        size_t len = strlen(app->public_url);
-        while (len && app->public_url[len - 1] == '/') app->public_url[--len] = 0;
-    } else if (listens_on_loopback(listen) || strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0) {
-        (void)snprintf(app->public_url, sizeof app->public_url, "%s://localhost:%u", scheme, port);
+    if (listens_on_loopback(listen) || strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0) {
+        (void)snprintf(app->local_url, sizeof app->local_url, "%s://localhost:%u", scheme, port);
     } else {
         const char *colon = strrchr(listen, ':');
-        (void)snprintf(app->public_url, sizeof app->public_url, "%s://%.*s:%u", scheme,
+        (void)snprintf(app->local_url, sizeof app->local_url, "%s://%.*s:%u", scheme,
                        (int)(colon ? colon - listen : (ptrdiff_t)strlen(listen)), listen, port);
     }
+    (void)snprintf(app->public_url, sizeof app->public_url, "%s", given ? given : app->local_url);
+    size_t len = strlen(app->public_url);
+    while (len && app->public_url[len - 1] == '/') app->public_url[--len] = 0;
 }
 
 /* -- building -- */
@@ -363,7 +362,7 @@ static bool start_http(struct app *app)
     app->api = api_new(&api);
     app->http = http_server_start(&config, why);
     if (app->http) {
-        app_public_url(app, http_server_port(app->http));
+        app_urls(app, http_server_port(app->http));
         api_set_public_url(app->api, app->public_url);
         atomic_store_explicit(&app->serving, true, memory_order_release);
         return true;
@@ -408,7 +407,9 @@ static bool app_wait_ready(struct app *app)
         waited_ms += LOOK_MS;
     }
     if (!store_ready(app->store)) LOG_WRN("store_not_ready", "waited_ms=%d", waited_ms);
-    printf("listening on %s\n", app->public_url);
+    bool other = strcmp(app->local_url, app->public_url) != 0;
+    printf("listening on %s%s%s%s\n", app->local_url, other ? " (public address " : "", other ? app->public_url : "",
+           other ? ")" : "");
     (void)fflush(stdout);
     if (!accounts_exists(app->accounts)) {
         printf("no account yet: open %s/setup and enter the code %s, or run \"firstframe init\"\n", app->public_url,
@@ -470,6 +471,24 @@ static bool log_options(const struct options *o)
     return false;
 }
 
+static bool listen_option(const struct options *o)
+{
+    char why[WHY_BYTES] = "";
+    bool ok = http_listen_valid(options_text(o, "listen"), why);
+    if (!ok) cli_say("--listen: %s", why);
+    return ok;
+}
+
+/* Asked before the engine is started; binding says so again should somebody take the port meanwhile. */
+static bool listen_free(const struct options *o)
+{
+    char why[WHY_BYTES] = "";
+    const char *listen = options_text(o, "listen");
+    bool ok = http_listen_free(listen, listens_on_loopback(listen), why);
+    if (!ok) cli_say("%s", why);
+    return ok;
+}
+
 static void print_sample(void)
 {
     struct buf text;
@@ -494,9 +513,13 @@ int cli_serve(int argc, char **argv)
     if (tls_half) cli_say("--tls-cert and --tls-key belong together");
     bool mail_half = options_text(o, "smtp-url") != NULL && options_text(o, "smtp-from") == NULL;
     if (mail_half) cli_say("--smtp-url needs --smtp-from");
-    if (tls_half || mail_half || !cli_required(o, COMMAND_serve, required) || !log_options(o)) {
+    if (tls_half || mail_half || !cli_required(o, COMMAND_serve, required) || !log_options(o) || !listen_option(o)) {
         options_free(o);
         return 2;
+    }
+    if (!listen_free(o)) {
+        options_free(o);
+        return 1;
     }
     /* Blocked before any thread starts, so that only sigwait sees them. */
     sigset_t signals;

@@ -55,7 +55,9 @@ static bool listen_parse(const char *text, struct sockaddr_storage *out, char *w
     if (span_is(host, "localhost")) host = SPAN("127.0.0.1");
     ok = ok && http_address_parse(host, &a) && a.is_v4 == !bracketed;
     if (!ok) {
-        (void)snprintf(why, 256, "\"%.64s\" is not an address to listen on, such as 127.0.0.1:8600 or [::1]:8600",
+        (void)snprintf(why, 256,
+                       "\"%.64s\" is not an address to listen on, such as 127.0.0.1:8600 or [::1]:8600 (ports up to "
+                       "65535)",
                        text ? text : "");
         return false;
     }
@@ -142,6 +144,23 @@ static bool bind_first(struct sockaddr_storage *a, struct sockaddr_storage *loop
     }
     (void)snprintf(why, 256, "No port is free both on 127.0.0.1 and on ::1");
     return false;
+}
+
+bool http_listen_valid(const char *listen, char *why)
+{
+    struct sockaddr_storage a;
+    return listen_parse(listen, &a, why);
+}
+
+bool http_listen_free(const char *listen, bool also_loopback6, char *why)
+{
+    struct sockaddr_storage a, loopback;
+    int fds[2];
+    if (!listen_parse(listen, &a, why)) return false;
+    if (!bind_first(&a, &loopback, also_loopback6 && a.ss_family == AF_INET, fds, why)) return false;
+    (void)close(fds[0]);
+    if (fds[1] >= 0) (void)close(fds[1]);
+    return true;
 }
 
 static bool server_listen(struct http_server *s, char *why)

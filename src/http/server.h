@@ -112,6 +112,11 @@ struct http_config {
     void *ctx;
 };
 
+/* Whether a text can stand for http_config.listen. false: a sentence in why (size 256). */
+bool http_listen_valid(const char *listen, char *why) MUST_USE;
+/* Whether a server could bind there now, as the two fields of http_config say. false: a sentence in why (size 256). */
+bool http_listen_free(const char *listen, bool also_loopback6, char *why) MUST_USE;
+
 struct http_server;
 /* Binds and starts the loops. NULL with a sentence in why (size 256): address in use, bad certificate, ... */
 struct http_server *http_server_start(const struct http_config *config, char *why) MUST_USE;

@@ -3,6 +3,9 @@
 // act is in the log; what cannot be done says so and changes nothing.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { EMAIL, PASSWORD, PROGRAM, Server, until } from '../lib/server.mjs';
 import { basicOf, call, signIn, totp } from './access.mjs';
@@ -11,12 +14,12 @@ let server;
 before(async () => { server = await new Server().start(); });
 after(() => server?.stop());
 
-function run(args, env = {}) {
-  const ended = spawnSync(PROGRAM, [...args, '--data', server.data], { encoding: 'utf8', env: { ...process.env, ...env } });
+function run(args, env = {}, data = server.data) {
+  const ended = spawnSync(PROGRAM, [...args, '--data', data], { encoding: 'utf8', env: { ...process.env, ...env } });
   return { status: ended.status, out: ended.stdout, wrong: ended.stderr };
 }
-function fine(args, env) {
-  const ended = run(args, env);
+function fine(args, env, data) {
+  const ended = run(args, env, data);
   assert.equal(ended.status, 0, `${args.join(' ')}: ${ended.wrong}`);
   return args.includes('--json') ? JSON.parse(ended.out) : ended.out;
 }
@@ -53,6 +56,30 @@ test('people: add, role, password, sign out, one-time codes, remove', async () =
   fine(['user', 'remove', 'ada@example.com']);
   assert.deepEqual(people().map(p => p.email), [EMAIL, 'name+robot@example.com']);
   await until('her session to end', async () => (await call(server, 'GET', '/api/sessions', { headers: again })).status === 401);
+});
+
+test('a command that is not there is named; what says nothing is refused', () => {
+  refused(['user', 'frob'], /there is no user command "frob"/);
+  refused(['user'], /say what to do/);
+  const before = [fine(['environment', 'list', '--json']), acts().length];
+  refused(['environment', 'update', 'Production'], /say what to change/);
+  assert.equal(run(['environment', 'update', 'Production']).status, 2);
+  assert.deepEqual([fine(['environment', 'list', '--json']), acts().length], before);
+});
+
+test('a link without --public-url is said to be for this machine', () => {
+  const told = args => run(['user', 'reset', EMAIL, ...args], { FIRSTFRAME_PUBLIC_URL: '' }).wrong;
+  assert.match(told([]), /--public-url/);
+  assert.equal(told(['--public-url', server.url]), '');
+});
+
+test('init says how to go on', t => {
+  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-init-'));
+  t.after(() => fs.rmSync(data, { recursive: true }));
+  const out = fine(['init', '--email', 'new@example.com'], known, data);
+  assert.ok(out.includes(`firstframe serve --data ${data}\n`));
+  assert.match(out, /sign in as new@example\.com/);
+  assert.ok(!out.includes(known.FIRSTFRAME_PASSWORD));
 });
 
 test('init refuses a directory that has an account, and changes nothing', () => {

@@ -281,3 +281,21 @@ test('installed elsewhere, the program finds its engine, library and share direc
   child.kill('SIGTERM');
   assert.equal(await exited, 0);
 });
+
+test('an address that cannot be listened on ends the program before it touches anything', async t => {
+  const server = new Server({ serve: ['--public-url', 'https://qoe.example.com/'] });
+  t.after(() => server.stop());
+  await server.start();
+  assert.match(server.printed, /^listening on http:\/\/localhost:\d+ \(public address https:\/\/qoe\.example\.com\)\n/);
+  const data = path.join(server.data, 'not-made');
+  const serve = listen => spawnSync(PROGRAM, ['serve', '--data', data, '--listen', listen], { encoding: 'utf8' });
+  for (const listen of ['foo', '127.0.0.1', '127.0.0.1:65536', '127.0.0.1:-1', '[::1]', 'example.com:8600']) {
+    const { status, stdout, stderr } = serve(listen);
+    assert.deepEqual([status, stdout], [2, ''], listen);
+    assert.match(stderr, /--listen: ".*" is not an address to listen on/);
+  }
+  const busy = serve(`127.0.0.1:${server.port}`);
+  assert.equal(busy.status, 1);
+  assert.match(busy.stderr, new RegExp(`Cannot listen on 127\\.0\\.0\\.1 port ${server.port}: Address already in use`));
+  assert.ok(!fs.existsSync(data));
+});

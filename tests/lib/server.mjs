@@ -51,7 +51,7 @@ export class Server {
     this.child = spawn(PROGRAM, ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port ?? 0}`, ...this.serveArgs],
       { stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
-    this.child.stdout.on('data', chunk => { out += chunk; });
+    this.child.stdout.on('data', chunk => { out += chunk; this.printed = out; });
     this.child.stderr.on('data', chunk => { this.log += chunk; });
     this.exited = new Promise(resolve => this.child.once('exit', (code, signal) => { this.stopped = true; resolve({ code, signal }); }));
     await until('the server to listen', () => {
