@@ -37,8 +37,15 @@ const dimensions = rows('query/dimensions.def', 'DIMENSION').map(cells => {
   const [id, , type, list] = cells;
   return { id, type, list };
 });
+// What a field of a view is measured in, by its name in the API.
+const fieldUnits = Object.fromEntries(
+  rows('views/columns.def', 'COL').flatMap(([, , name, form, meaning]) => {
+    const unit = /^(ms|bit\/s)\b/.exec(meaning)?.[1];
+    return name && form !== 'HIDDEN' && unit ? [[name, unit === 'ms' ? 'MS' : 'BITS_PER_SECOND']] : [];
+  }),
+);
 const union = list => list.map(x => `  | '${x.id}'`).join('\n');
-const text = `// Made by generate.mjs from src/query/metrics.def and dimensions.def. Not to be edited, not committed.
+const text = `// Made by generate.mjs from metrics.def, dimensions.def and columns.def. Not to be edited, not committed.
 export type MetricId =\n${union(metrics)};
 export type DimensionId =\n${union(dimensions)};
 export type Unit = ${UNITS.map(u => `'${u}'`).join(' | ')};
@@ -50,6 +57,7 @@ export interface MetricRow {
 export interface DimensionRow { id: DimensionId; type: string; list: string }
 export const METRICS: readonly MetricRow[] = ${JSON.stringify(metrics, null, 1)};
 export const DIMENSIONS: readonly DimensionRow[] = ${JSON.stringify(dimensions, null, 1)};
+export const FIELD_UNITS: Readonly<Record<string, Unit>> = ${JSON.stringify(fieldUnits, null, 1)};
 `;
 
 const ROLES = ['none', 'viewer', 'editor', 'admin', 'owner'];

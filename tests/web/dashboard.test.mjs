@@ -117,6 +117,17 @@ test("the headline numbers are the API's", async () => {
   clean();
 });
 
+test('the headline numbers are asked before the charts', async () => {
+  const asked = [],
+    note = r => /\/data\/v1\/metrics\//.test(r.url()) && asked.push(new URL(r.url()).pathname);
+  d.page.on('request', note);
+  await d.visit('/');
+  d.page.off('request', note);
+  assert.ok(asked.length > 6, String(asked));
+  assert.deepEqual(asked.slice(0, 2), ['/data/v1/metrics/comparison', '/data/v1/metrics/comparison']);
+  clean();
+});
+
 test("a metric's page shows the API's values, chart and breakdown", async () => {
   await d.visit('/explore', { id: 'video_startup_time', by: 'browser', o: 'views-desc' });
   for (const measure of ['median', '95th', 'avg']) {
@@ -497,6 +508,18 @@ test('a comparison says how sure a difference is', async () => {
     near((await cells('video_startup_time', 'median'))[i], r.low, r.high, 'median');
   }
   assert.match(await row('video_startup_time', 'median').locator('.against').innerText(), / … /);
+  const against = metric => d.page.locator(`tr[data-metric=${metric}] .against .delta`).first();
+  assert.equal(await against('views').getAttribute('class'), 'delta', 'more views are neither better nor worse');
+  assert.doesNotMatch(await against('views').innerText(), /better|worse/);
+
+  // A set beside itself: no value differs, and an interval that is nothing but zero is not shown.
+  await d.visit('/compare');
+  const twice = [...new URLSearchParams(new URL(d.page.url()).search), ['s', sets[0]], ['s', sets[0]]];
+  await d.page.goto(`${d.server.url}/compare?${new URLSearchParams(twice)}`);
+  await d.settled();
+  const all = await d.page.locator('tr[data-metric] .against').allInnerTexts();
+  assert.ok(all.length > 10);
+  for (const text of all) assert.match(text, /^(no change|no comparison)/);
   clean();
 });
 

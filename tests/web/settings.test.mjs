@@ -102,7 +102,7 @@ test('a fresh server asks for the code of its terminal, and shows its first toke
 test('signing in: a wrong password, the way to a new one, the right one', async () => {
   await elsewhere(async page => {
     await signInPage(page, EMAIL, 'not the password');
-    await alert('credentials are wrong', page).catch(() => alert('Unauthorized', page));
+    await alert('E-mail or password is not right.', page);
     await page.getByRole('link', { name: 'Forgot the password?' }).click();
     await heading('A new password', page);
     assert.deepEqual(await d.axe(), []);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A change against another period. Good and bad are said by colour, arrow and words.
+// A change against another period or set. Good and bad are said by colour, arrow and words; a neutral one is neither.
 import type { MetricRow } from '../lib/catalog';
 import { percent, value as show } from '../lib/format';
 
@@ -10,11 +10,13 @@ export function Delta({
   before,
   metric,
   than = 'the period before',
+  neutral,
 }: {
   now: number | null | undefined;
   before: number | null | undefined;
   metric: MetricRow;
   than?: string;
+  neutral?: boolean;
 }) {
   if (now === null || now === undefined || before === null || before === undefined)
     return <span class="delta none">no comparison</span>;
@@ -37,10 +39,13 @@ export function Delta({
           ? `${(Math.abs(relative) + 1).toFixed(0)}×`
           : percent(Math.abs(relative));
   return (
-    <span class={better ? 'delta good' : 'delta bad'} title={`${show(before, metric.unit)} in ${than}`}>
+    <span
+      class={neutral ? 'delta' : better ? 'delta good' : 'delta bad'}
+      title={`${show(before, metric.unit)} in ${than}`}
+    >
       <span aria-hidden="true">{up ? '▲' : '▼'}</span> <span class="sr">{up ? 'up' : 'down'} </span>
       {size}
-      <span class="sr">, {better ? 'better' : 'worse'}</span>
+      {!neutral && <span class="sr">, {better ? 'better' : 'worse'}</span>}
     </span>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only way to the server: the public API with the session's cookie. Answers are kept for the current refresh, so
 // that two panels with one question ask once and going back shows at once what was there.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { askKey, askUrl, type Ask } from './ask';
 import { store, useStore } from './store';
 
@@ -135,11 +135,14 @@ export interface Answer<T> {
   loading: boolean;
 }
 
-export function useAsk<T>(ask: Ask | null): Answer<T> {
+// `first`: asked while the page is drawn, before the questions of what stands inside of it: a browser sends few at a
+// time.
+export function useAsk<T>(ask: Ask | null, first = false): Answer<T> {
   const environment = useStore(environmentId),
     turn = useStore(refresh);
   const key = ask ? `${turn} ${environment} ${askKey(ask)}` : '';
   const [state, set] = useState<{ key: string; data?: T; error?: Problem }>({ key: '' });
+  useMemo(() => ask && first && answer(key, ask), [key]);
   useEffect(() => {
     if (!ask) return;
     let current = true;

@@ -2,6 +2,7 @@
 // Metrics and dimensions as pages need them: looked up by id, named, grouped.
 import {
   DIMENSIONS,
+  FIELD_UNITS,
   METRICS,
   type DimensionId,
   type Measure,
@@ -10,7 +11,7 @@ import {
 } from '../generated/catalog';
 import { words } from './format';
 
-export { DIMENSIONS, METRICS };
+export { DIMENSIONS, FIELD_UNITS, METRICS };
 export type { DimensionId, Measure, MetricId, MetricRow };
 
 const byId = new Map(METRICS.map(m => [m.id as string, m]));

@@ -98,26 +98,34 @@ function useIntervals(scopes: Scope[], rows: Row[]) {
 
 // A difference in the unit of its metric: points of shares and scores, otherwise as values are shown.
 function signed(v: number, m: MetricRow): string {
-  const sign = v > 0 ? '+' : v < 0 ? '−' : '';
-  const size = Math.abs(v);
-  return sign + (m.unit === 'FRACTION' || m.unit === 'SCORE' ? (size * 100).toFixed(2) : show(size, m.unit));
+  const sized = (size: number) =>
+    m.unit === 'FRACTION' || m.unit === 'SCORE' ? (size * 100).toFixed(2) : show(size, m.unit);
+  const size = sized(Math.abs(v));
+  return (size === sized(0) ? '' : v > 0 ? '+' : '−') + size;
 }
+
+// How much was watched says nothing of how well it played: more of it is neither better nor worse.
+const VOLUMES = ['views', 'unique_viewers', 'playing_time'];
+const isVolume = (r: Row): boolean => VOLUMES.includes(r.metric.id) || r.measure === 'sum' || r.measure === 'count';
 
 function Against({ row, i, of }: { row: Row; i: number; of: (Interval | null)[] }) {
   const a = row.values[0],
     b = row.values[i],
     sure = typeof a === 'number' && typeof b === 'number' ? ofDifference(a, of[0], b, of[i]) : null,
-    unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0;
+    unsure = sure !== null && sure[0] <= 0 && sure[1] >= 0,
+    none = sure !== null && sure.every(end => signed(end, row.metric) === signed(0, row.metric));
   return (
     <div class="against">
-      {unsure ? (
+      {none ? (
+        <span class="delta">no change</span>
+      ) : unsure && a !== b ? (
         <span class="delta" title="The interval holds zero">
           not sure
         </span>
       ) : (
-        <Delta now={b} before={a} metric={row.metric} than="A" />
+        <Delta now={b} before={a} metric={row.metric} than="A" neutral={isVolume(row)} />
       )}
-      {sure && (
+      {sure && !none && (
         <span class="hint" title="95 % interval of the difference">
           {' '}
           {signed(sure[0], row.metric)} … {signed(sure[1], row.metric)}

@@ -230,8 +230,8 @@ export function Overview() {
   const page = usePage(),
     ask = comparison(page),
     askBefore = comparison({ ...page, range: previous(page.span) });
-  const now = useAsk<Envelope<ComparisonRow[]>>(ask),
-    before = useAsk<Envelope<ComparisonRow[]>>(askBefore);
+  const now = useAsk<Envelope<ComparisonRow[]>>(ask, true),
+    before = useAsk<Envelope<ComparisonRow[]>>(askBefore, true);
   const totals = now.data?.data.find(r => r.name === 'totals');
   const tiles = (list: Headline[], scored?: boolean) =>
     list.map(h => <Tile h={h} page={page} now={now.data?.data} before={before.data?.data} scored={scored} />);

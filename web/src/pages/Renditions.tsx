@@ -30,6 +30,9 @@ const GROUPINGS = [
   'video_source_fps',
 ];
 
+// The API writes a height as "720h", which beside playing times reads as hours.
+const shown = (value: string) => value.replace(/^(\d+)h$/, '$1p');
+
 // Columns of shares: every hour or day fills the height.
 function Stack({ buckets, names, daily }: { buckets: Bucket[]; names: string[]; daily: boolean }) {
   const wide = 1000,
@@ -69,7 +72,7 @@ function Stack({ buckets, names, daily }: { buckets: Bucket[]; names: string[]; 
               return (
                 h > 0 && (
                   <rect x={i * each} y={y} width={each - gap} height={h} style={{ fill: `var(${COLOURS[k]})` }}>
-                    <title>{`${label(b.date)}: ${name}, ${duration(value)} (${percent(value / total)})`}</title>
+                    <title>{`${label(b.date)}: ${shown(name)}, ${duration(value)} (${percent(value / total)})`}</title>
                   </rect>
                 )
               );
@@ -180,7 +183,7 @@ export function Renditions() {
                     <tr>
                       <td>
                         <span class="key block" style={{ '--key': `var(${COLOURS[Math.min(i, SHOWN - 1)]})` }} />{' '}
-                        <bdi>{r.breakdown_value || '(none)'}</bdi>
+                        <bdi>{shown(r.breakdown_value) || '(none)'}</bdi>
                       </td>
                       <td class="num" title={exact(r.metric_value)}>
                         {duration(r.metric_value)}

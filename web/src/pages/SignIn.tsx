@@ -25,6 +25,7 @@ export function SignIn() {
     } catch (error) {
       const text = error instanceof Problem ? error.message : 'This did not work.';
       if (!known && /six-digit code/.test(text)) know({ email, password });
+      else if (!known && error instanceof Problem && error.status === 401) say('E-mail or password is not right.');
       else say(text);
       work(false);
     }

@@ -10,10 +10,10 @@ import { RequestButton } from '../components/Request';
 import { person, useAsk } from '../lib/api';
 import type { Ask } from '../lib/ask';
 import { viewDetail, type Envelope, type ViewDetail as Detail, type ViewEvent } from '../lib/asks';
-import { findDimension } from '../lib/catalog';
+import { FIELD_UNITS, findDimension } from '../lib/catalog';
 import { csv } from '../lib/csv';
 import { filterOn } from '../lib/filter';
-import { bitrate, duration, exact, NONE, number, percent, score, words } from '../lib/format';
+import { bitrate, duration, exact, NONE, number, percent, score, value as show, words } from '../lib/format';
 import { hrefTo, usePlace } from '../lib/route';
 import { useStore } from '../lib/store';
 import { STATE_NAMES, timeline } from '../lib/timeline';
@@ -276,6 +276,13 @@ const DIMENSION_OF: Record<string, string> = {
   player_source_type: 'source_type',
 };
 
+// A field that is measured in a known unit; null of every other, and of the -1 that stands for "not known".
+function measured(field: string, of: unknown): string | null {
+  const unit = FIELD_UNITS[field],
+    v = num(of);
+  return unit && v !== null && v >= 0 ? show(v, unit) : null;
+}
+
 function Fields({ view }: { view: Detail }) {
   const [text, type] = useState(''),
     [all, showAll] = useState(false),
@@ -318,11 +325,12 @@ function Fields({ view }: { view: Detail }) {
               <dl>
                 {p.keys.map(k => {
                   const value = str(view[k]),
+                    withUnit = measured(k, view[k]),
                     dimension = findDimension(DIMENSION_OF[k] ?? k);
                   return (
                     <>
                       <dt title={k}>{words(k)}</dt>
-                      <dd dir="auto">
+                      <dd dir="auto" title={withUnit === null ? undefined : value}>
                         {value === '' ? (
                           NONE
                         ) : dimension && typeof view[k] !== 'object' ? (
@@ -330,10 +338,10 @@ function Fields({ view }: { view: Detail }) {
                             href={hrefTo('/views', { f: [filterOn(dimension.id, value)] })}
                             title="Views with this value"
                           >
-                            {value}
+                            {withUnit ?? value}
                           </Link>
                         ) : (
-                          value
+                          (withUnit ?? value)
                         )}
                       </dd>
                     </>

@@ -310,13 +310,19 @@ function Sessions() {
                       {s.kind === 'token' ? 'beta-auth-token' : s.kind}{' '}
                       {s.current && <span class="tag good">this one</span>}
                     </td>
-                    <td class="text agent" title={s.agent ?? ''}>
+                    <td class="text agent" data-label="Program" title={s.agent ?? ''}>
                       <bdi>{s.agent ?? '–'}</bdi>
                     </td>
-                    <td>{s.address ?? '–'}</td>
-                    <td class="when">{when(s.created_at)}</td>
-                    <td class="when">{when(s.last_used_at)}</td>
-                    <td class="when">{when(s.expires_at)}</td>
+                    <td data-label="From">{s.address ?? '–'}</td>
+                    <td class="when" data-label="Begun">
+                      {when(s.created_at)}
+                    </td>
+                    <td class="when" data-label="Last used">
+                      {when(s.last_used_at)}
+                    </td>
+                    <td class="when" data-label="Until">
+                      {when(s.expires_at)}
+                    </td>
                     <td class="acts">
                       {!s.current && (
                         <button

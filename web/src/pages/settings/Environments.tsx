@@ -375,13 +375,15 @@ export function Environments() {
                         <bdi>{e.name}</bdi> <span class="hint">{e.id}</span>{' '}
                         {e.disabled && <span class="tag bad">takes no beacons</span>}
                       </td>
-                      <td>{e.type}</td>
-                      <td class="keys">
+                      <td data-label="Type">{e.type}</td>
+                      <td class="keys" data-label="Env key">
                         <code>{e.env_key}</code> <CopyButton text={e.env_key} />
                       </td>
-                      <td>{days(e.retention_days)}</td>
-                      <td>{e.allow_backfill ? 'yes' : 'no'}</td>
-                      <td>{e.cors_origins.length === 0 ? 'off' : e.cors_origins.map(o => <div>{o}</div>)}</td>
+                      <td data-label="Views are kept">{days(e.retention_days)}</td>
+                      <td data-label="Takes the past">{e.allow_backfill ? 'yes' : 'no'}</td>
+                      <td data-label="CORS">
+                        {e.cors_origins.length === 0 ? 'off' : e.cors_origins.map(o => <div>{o}</div>)}
+                      </td>
                       <td class="acts">
                         {mayChange(e) && (
                           <button

@@ -246,10 +246,10 @@ function Members() {
                         <bdi>{m.email}</bdi>
                       </div>
                     </td>
-                    <td>
+                    <td data-label="Role">
                       {m.role} {m.id === person.get()?.person_id && <span class="tag">you</span>}
                     </td>
-                    <td>
+                    <td data-label="In environments">
                       {m.environment_roles.length === 0
                         ? '–'
                         : m.environment_roles.map(r => (
@@ -258,8 +258,10 @@ function Members() {
                             </div>
                           ))}
                     </td>
-                    <td>{m.totp ? 'on' : 'off'}</td>
-                    <td class="when">{when(m.last_seen_at, 'never')}</td>
+                    <td data-label="One-time codes">{m.totp ? 'on' : 'off'}</td>
+                    <td class="when" data-label="Last seen">
+                      {when(m.last_seen_at, 'never')}
+                    </td>
                     <td class="acts">
                       {may('system:write') && (
                         <button
@@ -411,11 +413,13 @@ function Invitations() {
                     <td>
                       <bdi>{i.email}</bdi>
                     </td>
-                    <td>{i.role}</td>
-                    <td>
+                    <td data-label="Role">{i.role}</td>
+                    <td data-label="Where">
                       {i.environment_id ? <bdi>{environmentName(i.environment_id)}</bdi> : 'the whole organization'}
                     </td>
-                    <td class="when">{when(i.expires_at)}</td>
+                    <td class="when" data-label="Valid until">
+                      {when(i.expires_at)}
+                    </td>
                     <td class="acts">
                       {may('system:write') && (
                         <button

@@ -62,7 +62,9 @@ export function SigningKeys() {
                     <td>
                       <code>{k.id}</code>
                     </td>
-                    <td class="when">{when(Number(k.created_at))}</td>
+                    <td class="when" data-label="Made">
+                      {when(Number(k.created_at))}
+                    </td>
                     <td class="acts">
                       {write && (
                         <button

@@ -160,11 +160,17 @@ function Row({ of, rename, revoke }: { of: Token; rename: () => void; revoke: ()
           <code>{of.id}</code>
         </div>
       </td>
-      <td>{of.permissions.join(', ')}</td>
-      <td>{of.filter === null ? 'all views' : <bdi>{of.filter}</bdi>}</td>
-      <td class="when">{when(of.created_at)}</td>
-      <td class="when">{when(of.last_used_at, 'never')}</td>
-      <td class="when">{when(of.revoked_at ?? of.expires_at, 'never')}</td>
+      <td data-label="May">{of.permissions.join(', ')}</td>
+      <td data-label="Sees">{of.filter === null ? 'all views' : <bdi>{of.filter}</bdi>}</td>
+      <td class="when" data-label="Made">
+        {when(of.created_at)}
+      </td>
+      <td class="when" data-label="Last used">
+        {when(of.last_used_at, 'never')}
+      </td>
+      <td class="when" data-label="Ends">
+        {when(of.revoked_at ?? of.expires_at, 'never')}
+      </td>
       <td class="acts">
         {may('system:write') && !ended(of) && (
           <>
