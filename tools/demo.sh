@@ -46,6 +46,8 @@ not_started() {
   ! grep -q 'already in use' "$data/server.log" || echo "FIRSTFRAME_DEMO_PORT=$((port + 1)) make demo takes another port" >&2
   exit 1
 }
+# Empty before the server is looked for: the last run's line would do for this one's.
+: >"$data/listening"
 # In its own session, so that Ctrl-C reaches this script first and the server is stopped in order.
 setsid $program serve --data "$data" --listen "127.0.0.1:$port" >"$data/listening" 2>"$data/server.log" &
 server=$!

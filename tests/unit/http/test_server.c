@@ -405,6 +405,9 @@ static void test_start_failures(void **state)
     config.listen = listen;
     assert_null(http_server_start(&config, why)); /* also with SO_REUSEPORT, also from the same user */
     assert_true(span_has(span_of(why), "in use"));
+    assert_true(http_listen_valid(listen, why));
+    assert_false(http_listen_free(listen, false, why));
+    assert_true(span_has(span_of(why), "in use"));
     static const char *const bad[] = {
         "",      "8600",    "127.0.0.1",     "127.0.0.1:",   "127.0.0.1:70000", "::1:8600",
         "[::1]", "[::1]:x", "[127.0.0.1]:0", "a.example:80", "127.0.0.1:-1"};
@@ -412,6 +415,7 @@ static void test_start_failures(void **state)
         config.listen = bad[i];
         assert_null(http_server_start(&config, why));
         if (!span_has(span_of(why), "not an address")) fail_msg("%s: %s", bad[i], why);
+        if (http_listen_valid(bad[i], why)) fail_msg("%s is taken for an address", bad[i]);
     }
     config.listen = "203.0.113.1:0"; /* not ours */
     assert_null(http_server_start(&config, why));
@@ -426,6 +430,8 @@ static void test_start_failures(void **state)
     config.limits.header_bytes_max = 1024 * 1024;
     assert_null(http_server_start(&config, why));
     rig_stop(&rig);
+    assert_true(http_listen_free(listen, false, why)); /* asking leaves nothing behind */
+    assert_true(http_listen_free(listen, false, why));
 }
 
 static void test_loopback6(void **state)
