@@ -8,7 +8,7 @@
  *   people.h        people, sign-in, sessions, invitations, password change and reset, TOTP
  *   environments.h  organizations and environments
  *   tokens.h        access tokens
- *   notes.h         annotations, error categories, signing keys, saved objects
+ *   notes.h         annotations, error categories, signing keys
  *   audit.h         who did what
  *
  * Threads: every function may be called from any thread. Functions that read or write SQLite take one mutex and are
@@ -43,7 +43,7 @@ enum {
     ACCOUNTS_PASSWORD_MIN = 8,
     ACCOUNTS_PASSWORD_MAX = 1024,
     ACCOUNTS_ID_MAX = 15,      /* organization and environment ids: 8 characters [a-z0-9] */
-    ACCOUNTS_UUID_MAX = 36,    /* token, annotation and saved-object ids */
+    ACCOUNTS_UUID_MAX = 36,    /* token and annotation ids */
     ACCOUNTS_ENV_KEY_MIN = 4, /* [A-Za-z0-9_-]; the ones we make: 24 of [a-z0-9] */
     ACCOUNTS_ENV_KEY_MAX = 64,
     ACCOUNTS_SECRET_MAX = 47,  /* secrets we make: 43 characters of URL-safe base64 (256 bits) */

@@ -294,7 +294,6 @@ static void environment_count(struct accounts *a, struct span id, struct environ
     out->signing_keys = sql_int(a, 0, "SELECT count(*) FROM signing_key WHERE environment_id = ?", ARGS(env));
     out->annotations = sql_int(a, 0, "SELECT count(*) FROM annotation WHERE environment_id = ?", ARGS(env));
     out->error_categories = sql_int(a, 0, "SELECT count(*) FROM error_category WHERE environment_id = ?", ARGS(env));
-    out->saved_objects = sql_int(a, 0, "SELECT count(*) FROM saved_object WHERE environment_id = ?", ARGS(env));
     out->roles = sql_int(a, 0, "SELECT count(*) FROM environment_role WHERE environment_id = ?", ARGS(env));
 }
 
@@ -322,8 +321,7 @@ static enum accounts_error environment_delete(struct accounts *a, const struct a
     audit_write(a, who, AUDIT_ENVIRONMENT_REMOVE, (struct audit_place){span_of(e->facts.organization_id), id}, id,
                 DETAILS({"name", arg_cstr(e->name)}, {"tokens", arg_int(c.tokens)},
                         {"signing_keys", arg_int(c.signing_keys)}, {"annotations", arg_int(c.annotations)},
-                        {"error_categories", arg_int(c.error_categories)}, {"saved_objects", arg_int(c.saved_objects)},
-                        {"roles", arg_int(c.roles)}));
+                        {"error_categories", arg_int(c.error_categories)}, {"roles", arg_int(c.roles)}));
     (void)sql_run(a, "DELETE FROM environment WHERE id = ?", ARGS(arg_text(id))); /* and by reference all of it */
     return ACCOUNTS_OK;
 }

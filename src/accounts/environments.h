@@ -60,7 +60,7 @@ enum accounts_error accounts_environment_change(struct accounts *a, const struct
 
 /* What accounts_environment_remove would delete here; the views in the store come on top. */
 struct environment_contents {
-    int64_t tokens, signing_keys, annotations, error_categories, saved_objects, roles;
+    int64_t tokens, signing_keys, annotations, error_categories, roles;
 };
 enum accounts_error accounts_environment_contents(struct accounts *a, struct span id,
                                                   struct environment_contents *out) MUST_USE;

@@ -134,20 +134,6 @@ static const char *const steps[] = {
     " changed_ms INTEGER NOT NULL,"
     " PRIMARY KEY (environment_id, code)) STRICT, WITHOUT ROWID;"
 
-    /* person_id NULL: everybody's in the environment. */
-    "CREATE TABLE saved_object ("
-    " id TEXT PRIMARY KEY,"
-    " environment_id TEXT NOT NULL REFERENCES environment(id) ON DELETE CASCADE,"
-    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),"
-    " person_id INTEGER REFERENCES person(id) ON DELETE CASCADE,"
-    " name TEXT NOT NULL,"
-    " body TEXT NOT NULL,"
-    " version INTEGER NOT NULL,"
-    " created_ms INTEGER NOT NULL,"
-    " changed_ms INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX saved_object_environment ON saved_object (environment_id, kind);"
-    "CREATE INDEX saved_object_person ON saved_object (person_id);"
-
     /* No references: the log outlives what it speaks of. */
     "CREATE TABLE audit ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"

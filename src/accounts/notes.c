@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Error categories, signing keys and saved objects. */
+ * Error categories and signing keys. */
 #include "accounts/notes.h"
 
 #include "accounts/store.h"
 
-enum { CATEGORIES_MAX = 10000, SIGNING_KEYS_MAX = 100, SAVED_MAX = 1000 }; /* in one environment */
+enum { CATEGORIES_MAX = 10000, SIGNING_KEYS_MAX = 100 }; /* in one environment */
 
 /* Needs lock. */
 static enum accounts_error room_in(struct accounts *a, struct span environment_id, const char *count_statement,
@@ -53,22 +53,6 @@ enum accounts_error accounts_error_category_set(struct accounts *a, const struct
         audit_write(a, who, AUDIT_ERROR_CATEGORY_SET, in_environment(environment_id), code,
                     DETAILS({"severity", arg_int(c->severity)}, {"business", arg_int(c->business)},
                             {"version", arg_int(c->version)}));
-    }
-    return tx_end(a, e);
-}
-
-enum accounts_error accounts_error_category_remove(struct accounts *a, const struct actor *who,
-                                                   struct span environment_id, struct span code)
-{
-    enum accounts_error e = tx_begin(a);
-    if (e != ACCOUNTS_OK) return e;
-    if (sql_run(a, "DELETE FROM error_category WHERE environment_id = ? AND code = ?",
-                ARGS(arg_text(environment_id), arg_text(code))) == 1) {
-        int64_t version = categories_version_next(a, environment_id);
-        audit_write(a, who, AUDIT_ERROR_CATEGORY_REMOVE, in_environment(environment_id), code,
-                    DETAILS({"version", arg_int(version)}));
-    } else {
-        e = ACCOUNTS_NOT_FOUND;
     }
     return tx_end(a, e);
 }
@@ -166,130 +150,5 @@ enum accounts_error accounts_signing_keys(struct accounts *a, struct span enviro
                               ARGS(env, arg_int(limit == 0 ? 25 : limit), arg_int(offset)));
     while (rows_next(&r)) signing_key_read(&r, list_add(&l));
     *total = sql_int(a, 0, "SELECT count(*) FROM signing_key WHERE environment_id = ?", ARGS(env));
-    return list_give(&l, read_end(a, ACCOUNTS_OK), out, count);
-}
-
-/* -- saved objects -- */
-
-#define SAVED_COLUMNS "SELECT id, kind, person_id, name, version, created_ms, changed_ms, body FROM saved_object "
-
-static void saved_read(const struct rows *r, struct saved_object *o)
-{
-    row_text(r, 0, o->id, sizeof o->id);
-    o->kind = (enum saved_kind)row_int(r, 1);
-    o->person_id = row_int(r, 2);
-    row_text(r, 3, o->name, sizeof o->name);
-    o->version = row_int(r, 4);
-    o->created_ms = row_int(r, 5);
-    o->changed_ms = row_int(r, 6);
-}
-
-/* Needs lock. */
-static enum accounts_error saved_load(struct accounts *a, struct span environment_id, struct span id,
-                                      struct saved_object *out, struct buf *body)
-{
-    struct rows r =
-        rows_open(a, SAVED_COLUMNS "WHERE environment_id = ? AND id = ?", ARGS(arg_text(environment_id), arg_text(id)));
-    bool found = rows_next(&r);
-    if (found) saved_read(&r, out);
-    if (found && body != NULL) buf_add_span(body, row_span(&r, 7));
-    rows_close(&r);
-    return found ? ACCOUNTS_OK : ACCOUNTS_NOT_FOUND;
-}
-
-static void saved_audit(struct accounts *a, const struct actor *who, enum audit_act act, struct span environment_id,
-                        const struct saved_object *o)
-{
-    audit_write(a, who, act, in_environment(environment_id), span_of(o->id),
-                DETAILS({"kind", arg_int(o->kind)}, {"name", arg_cstr(o->name)}, {"version", arg_int(o->version)}));
-}
-
-enum accounts_error accounts_saved_add(struct accounts *a, const struct actor *who, struct span environment_id,
-                                       enum saved_kind kind, int64_t person_id, struct span name, struct span body,
-                                       struct saved_object *out)
-{
-    if (!field_name(name)) return ACCOUNTS_BAD_NAME;
-    if (body.len == 0 || !field_note(body, NOTES_BODY_MAX)) return ACCOUNTS_BAD_TEXT;
-    if (kind > SAVED_ALERT_RULE) return ACCOUNTS_BAD_VALUE;
-    enum accounts_error e = tx_begin(a);
-    if (e != ACCOUNTS_OK) return e;
-    e = room_in(a, environment_id, "SELECT count(*) FROM saved_object WHERE environment_id = ?", SAVED_MAX);
-    if (e == ACCOUNTS_OK && person_id != 0 &&
-        sql_int(a, 0, "SELECT 1 FROM person WHERE id = ?", ARGS(arg_int(person_id))) != 1) {
-        e = ACCOUNTS_NOT_FOUND;
-    }
-    if (e == ACCOUNTS_OK) {
-        int64_t now_ms = store_now_ms(a);
-        *out = (struct saved_object){
-            .kind = kind, .person_id = person_id, .version = 1, .created_ms = now_ms, .changed_ms = now_ms};
-        uuid_new(out->id);
-        text_copy(out->name, sizeof out->name, name);
-        (void)sql_run(a,
-                      "INSERT INTO saved_object (id, environment_id, kind, person_id, name, body, version, created_ms,"
-                      " changed_ms) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)",
-                      ARGS(arg_cstr(out->id), arg_text(environment_id), arg_int(kind), arg_int_or_null(person_id),
-                           arg_text(name), arg_text(body), arg_int(now_ms), arg_int(now_ms)));
-        saved_audit(a, who, AUDIT_SAVED_OBJECT_ADD, environment_id, out);
-    }
-    return tx_end(a, e);
-}
-
-enum accounts_error accounts_saved_change(struct accounts *a, const struct actor *who, struct span environment_id,
-                                          struct span id, int64_t version, struct span name, struct span body,
-                                          struct saved_object *out)
-{
-    if (name.len > 0 && !field_name(name)) return ACCOUNTS_BAD_NAME;
-    if (!field_note(body, NOTES_BODY_MAX)) return ACCOUNTS_BAD_TEXT;
-    enum accounts_error e = tx_begin(a);
-    if (e != ACCOUNTS_OK) return e;
-    e = saved_load(a, environment_id, id, out, NULL);
-    if (e == ACCOUNTS_OK && version != 0 && version != out->version) e = ACCOUNTS_NOT_FOUND;
-    if (e == ACCOUNTS_OK) {
-        out->version++;
-        out->changed_ms = store_now_ms(a);
-        if (name.len > 0) text_copy(out->name, sizeof out->name, name);
-        (void)sql_run(a,
-                      "UPDATE saved_object SET name = ?, body = coalesce(?, body), version = ?, changed_ms = ?"
-                      " WHERE environment_id = ? AND id = ?",
-                      ARGS(arg_cstr(out->name), arg_text_or_null(body), arg_int(out->version), arg_int(out->changed_ms),
-                           arg_text(environment_id), arg_text(id)));
-        saved_audit(a, who, AUDIT_SAVED_OBJECT_CHANGE, environment_id, out);
-    }
-    return tx_end(a, e);
-}
-
-enum accounts_error accounts_saved_remove(struct accounts *a, const struct actor *who, struct span environment_id,
-                                          struct span id)
-{
-    struct saved_object o;
-    enum accounts_error e = tx_begin(a);
-    if (e != ACCOUNTS_OK) return e;
-    e = saved_load(a, environment_id, id, &o, NULL);
-    if (e == ACCOUNTS_OK) {
-        (void)sql_run(a, "DELETE FROM saved_object WHERE environment_id = ? AND id = ?",
-                      ARGS(arg_text(environment_id), arg_text(id)));
-        saved_audit(a, who, AUDIT_SAVED_OBJECT_REMOVE, environment_id, &o);
-    }
-    return tx_end(a, e);
-}
-
-enum accounts_error accounts_saved_get(struct accounts *a, struct span environment_id, struct span id,
-                                       struct saved_object *out, struct buf *body)
-{
-    read_begin(a);
-    enum accounts_error e = saved_load(a, environment_id, id, out, body);
-    return read_end(a, e);
-}
-
-enum accounts_error accounts_saved(struct accounts *a, struct span environment_id, enum saved_kind kind,
-                                   int64_t person_id, struct saved_object **out, size_t *count)
-{
-    struct list l = {.size = sizeof(struct saved_object)};
-    read_begin(a);
-    struct rows r = rows_open(a,
-                              SAVED_COLUMNS "WHERE environment_id = ? AND kind = ?"
-                                            " AND (person_id IS NULL OR person_id = ?3 OR ?3 < 0) ORDER BY name, id",
-                              ARGS(arg_text(environment_id), arg_int(kind), arg_int(person_id)));
-    while (rows_next(&r)) saved_read(&r, list_add(&l));
     return list_give(&l, read_end(a, ACCOUNTS_OK), out, count);
 }

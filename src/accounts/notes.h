@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What people wrote down about an environment: annotations, error categories, signing keys (public halves), and saved
- * objects of the dashboard (filter sets, boards, alert rules), whose body is JSON that this store does not read.
+ * What people wrote down about an environment: annotations, error categories and signing keys (public halves).
  * Every function is bound to one environment: an id of another one is NOT_FOUND. Lists are malloc'd arrays. */
 #ifndef FF_ACCOUNTS_NOTES_H
 #define FF_ACCOUNTS_NOTES_H
@@ -12,7 +11,6 @@ enum {
     NOTES_NOTE_MAX = 2047,
     NOTES_VALUE_MAX = 255, /* sub_property_id, an error's code */
     NOTES_PEM_MAX = 2047,
-    NOTES_BODY_MAX = 65536, /* JSON of a saved object */
 };
 
 /* -- annotations -- */
@@ -66,9 +64,7 @@ struct error_category {
 /* Makes or replaces the category of c->code; version and changed_ms are set here and returned in c. */
 enum accounts_error accounts_error_category_set(struct accounts *a, const struct actor *who, struct span environment_id,
                                                 struct error_category *c) MUST_USE;
-enum accounts_error accounts_error_category_remove(struct accounts *a, const struct actor *who,
-                                                   struct span environment_id, struct span code) MUST_USE;
-/* By code. version (may be NULL) of the set: grows by one with every set and remove; 0 while there was none. */
+/* By code. version (may be NULL) of the set: grows by one with every set; 0 while there was none. */
 enum accounts_error accounts_error_categories(struct accounts *a, struct span environment_id,
                                               struct error_category **out, size_t *count, int64_t *version) MUST_USE;
 
@@ -100,32 +96,5 @@ enum accounts_error accounts_signing_keys(struct accounts *a, struct span enviro
 /* For a JWT, whose kid names the key and so the environment. From memory, any thread. */
 bool accounts_signing_key_find(struct accounts *a, struct span id, struct signing_key *out,
                                char environment_id[ACCOUNTS_ID_MAX + 1]) MUST_USE;
-
-/* -- saved objects -- */
-
-enum saved_kind { SAVED_FILTER, SAVED_BOARD, SAVED_ALERT_RULE };
-struct saved_object {
-    char id[ACCOUNTS_UUID_MAX + 1];
-    enum saved_kind kind;
-    int64_t person_id; /* whose it is; 0: of everybody in the environment */
-    char name[ACCOUNTS_NAME_MAX + 1];
-    int64_t version; /* 1, then one more with every change */
-    int64_t created_ms, changed_ms;
-};
-enum accounts_error accounts_saved_add(struct accounts *a, const struct actor *who, struct span environment_id,
-                                       enum saved_kind kind, int64_t person_id, struct span name, struct span body,
-                                       struct saved_object *out) MUST_USE;
-/* Empty name or body: kept. version 0: whatever is there; else NOT_FOUND when somebody changed it meanwhile. */
-enum accounts_error accounts_saved_change(struct accounts *a, const struct actor *who, struct span environment_id,
-                                          struct span id, int64_t version, struct span name, struct span body,
-                                          struct saved_object *out) MUST_USE;
-enum accounts_error accounts_saved_remove(struct accounts *a, const struct actor *who, struct span environment_id,
-                                          struct span id) MUST_USE;
-/* body (may be NULL): appended. */
-enum accounts_error accounts_saved_get(struct accounts *a, struct span environment_id, struct span id,
-                                       struct saved_object *out, struct buf *body) MUST_USE;
-/* Those of everybody and of person_id (negative: of all people), by name. */
-enum accounts_error accounts_saved(struct accounts *a, struct span environment_id, enum saved_kind kind,
-                                   int64_t person_id, struct saved_object **out, size_t *count) MUST_USE;
 
 #endif

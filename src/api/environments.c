@@ -89,7 +89,6 @@ static bool print_contents(struct api_call *c, const char *id)
     jw_key(&c->json, "signing_keys"), jw_int(&c->json, have.signing_keys);
     jw_key(&c->json, "annotations"), jw_int(&c->json, have.annotations);
     jw_key(&c->json, "error_categories"), jw_int(&c->json, have.error_categories);
-    jw_key(&c->json, "saved_objects"), jw_int(&c->json, have.saved_objects);
     jw_key(&c->json, "roles"), jw_int(&c->json, have.roles);
     jw_object_end(&c->json);
     return true;
@@ -227,11 +226,10 @@ static void say_what_goes(struct api_call *c)
     }
     bool counted = sweeper_views(c->store, id, &views);
     api_fail(c, 400,
-             "This deletes %s%lld views, %lld tokens, %lld signing keys, %lld annotations, %lld error categories and "
-             "%lld saved objects. To confirm, repeat it with ?confirm= and the environment's exact name.",
+             "This deletes %s%lld views, %lld tokens, %lld signing keys, %lld annotations and %lld error categories. "
+             "To confirm, repeat it with ?confirm= and the environment's exact name.",
              counted ? "" : "(the store is away) at least ", (long long)views, (long long)have.tokens,
-             (long long)have.signing_keys, (long long)have.annotations, (long long)have.error_categories,
-             (long long)have.saved_objects);
+             (long long)have.signing_keys, (long long)have.annotations, (long long)have.error_categories);
 }
 
 void api_environment_remove(struct api_call *c)

@@ -692,11 +692,11 @@ static int environment_remove(struct work *w)
     if (e != ACCOUNTS_OK) return cli_fail_accounts(e);
     struct span confirm = text_option(w, "confirm");
     if (confirm.len == 0) {
-        cli_say(
-            "this deletes all views of the environment, %lld tokens, %lld signing keys, %lld annotations, %lld error "
-            "categories and %lld saved objects; repeat it with --confirm and the environment's name",
-            (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
-            (long long)contents.error_categories, (long long)contents.saved_objects);
+        cli_say("this deletes all views of the environment, %lld tokens, %lld signing keys, %lld annotations and %lld "
+                "error "
+                "categories; repeat it with --confirm and the environment's name",
+                (long long)contents.tokens, (long long)contents.signing_keys, (long long)contents.annotations,
+                (long long)contents.error_categories);
         return 1;
     }
     e = accounts_environment_remove(w->accounts, ACTOR_CLI, id, confirm);

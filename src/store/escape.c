@@ -48,30 +48,9 @@ void store_escape_text(struct buf *sql, struct span text)
     buf_addc(sql, '\'');
 }
 
-void store_escape_texts(struct buf *sql, const struct span *texts, size_t n)
-{
-    buf_addc(sql, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i) buf_adds(sql, ", ");
-        store_escape_text(sql, texts[i]);
-    }
-    buf_addc(sql, ']');
-}
-
 void store_escape_identifier(struct buf *sql, struct span name)
 {
     buf_addc(sql, '`');
     escape_bytes(sql, name, '`');
     buf_addc(sql, '`');
-}
-
-/* Two layers: the pattern's own backslash, and the literal's. */
-void store_escape_like(struct buf *sql, struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%' || c == '_') buf_adds(sql, "\\\\");
-        if (c == '\\') buf_adds(sql, "\\\\");
-        escape_bytes(sql, (struct span){&text.ptr[i], 1}, '\'');
-    }
 }

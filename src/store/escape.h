@@ -8,11 +8,7 @@
 
 /* 'text', quotes included. */
 void store_escape_text(struct buf *sql, struct span text);
-/* ['a', 'b'] */
-void store_escape_texts(struct buf *sql, const struct span *texts, size_t n);
 /* `name`, quotes included. */
 void store_escape_identifier(struct buf *sql, struct span name);
-/* 'text' to stand inside the pattern of LIKE: % and _ lose their meaning. No quotes are written. */
-void store_escape_like(struct buf *sql, struct span text);
 
 #endif

@@ -33,11 +33,6 @@ int64_t store_pending_from(const struct store *s)
     return from_ms;
 }
 
-bool store_has_pending(const struct store *s)
-{
-    return store_pending_from(s) != INT64_MAX;
-}
-
 void store_final_of_pending_sql(struct buf *sql, int64_t pending_from_ms)
 {
     buf_adds(sql, "final = 1 AND had_pending = 1");

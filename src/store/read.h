@@ -16,7 +16,4 @@
  * something else. */
 void store_views_from(struct buf *sql, const struct store *s, const char *columns, struct span where);
 
-/* Whether there may be pending rows. */
-bool store_has_pending(const struct store *s);
-
 #endif

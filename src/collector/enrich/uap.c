@@ -298,11 +298,6 @@ void uap_free(struct uap *u)
     free(u);
 }
 
-size_t uap_rules(const struct uap *u)
-{
-    return u->lists[LIST_BROWSER].count + u->lists[LIST_OS].count + u->lists[LIST_DEVICE].count;
-}
-
 /* -- matching -- */
 
 /* The compiled rule; NULL when it does not compile. Several threads may compile it at once: one copy stays. */

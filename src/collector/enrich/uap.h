@@ -14,7 +14,6 @@ struct uap;
 /* NULL: cannot be read, or is not such a file; why says what. Rules that do not compile are passed over and logged. */
 struct uap *uap_new(const char *path, char why[256]) MUST_USE;
 void uap_free(struct uap *u);
-size_t uap_rules(const struct uap *u);
 
 enum { UAP_VERSION_PARTS = 4 };
 struct uap_name {                           /* a browser or an operating system */

@@ -79,27 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_clear(&sql);
     store_escape_identifier(&sql, text);
     check(text, '`', &sql);
-    buf_clear(&sql);
-    buf_addc(&sql, '\'');
-    store_escape_like(&sql, text);
-    buf_addc(&sql, '\'');
-    struct buf pattern;
-    buf_init(&pattern, 1 << 26);
-    BUG_IF(read_literal(buf_span(&sql), '\'', &pattern) != sql.len);
-    /* As a pattern it has no wildcard and means the text. */
-    size_t at = 0;
-    for (size_t i = 0; i < pattern.len; i++, at++) {
-        char c = pattern.ptr[i];
-        BUG_IF(c == '%' || c == '_');
-        if (c == '\\') {
-            BUG_IF(++i == pattern.len);
-            c = pattern.ptr[i];
-            BUG_IF(c != '%' && c != '_' && c != '\\');
-        }
-        BUG_IF(at >= size || c != text.ptr[at]);
-    }
-    BUG_IF(at != size);
-    buf_free(&pattern);
     buf_free(&sql);
     return 0;
 }

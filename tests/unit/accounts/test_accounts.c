@@ -321,12 +321,6 @@ static void test_error_categories(void **state)
     assert_int_equal(version, 2);
     assert_string_equal(list[0].description, "geo block");
     free(list);
-    assert_int_equal(accounts_error_category_remove(f.a, ACTOR_CLI, env, SPAN("4001")), ACCOUNTS_OK);
-    assert_int_equal(accounts_error_category_remove(f.a, ACTOR_CLI, env, SPAN("4001")), ACCOUNTS_NOT_FOUND);
-    assert_int_equal(accounts_error_categories(f.a, env, &list, &count, &version), ACCOUNTS_OK);
-    assert_int_equal(count, 0);
-    assert_int_equal(version, 3);
-    free(list);
     assert_int_equal(accounts_error_category_set(f.a, ACTOR_CLI, SPAN("foreign1"), &c), ACCOUNTS_NOT_FOUND);
     fixture_end(&f);
 }
@@ -359,40 +353,6 @@ static void test_signing_keys(void **state)
     assert_false(accounts_signing_key_find(f.a, span_of(k[1].id), &got, env));
     struct span private = SPAN("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n");
     assert_int_equal(accounts_signing_key_add(f.a, ACTOR_CLI, id, private, &got), ACCOUNTS_BAD_VALUE);
-    fixture_end(&f);
-}
-
-static void test_saved_objects(void **state)
-{
-    (void)state;
-    struct saved_object o, mine, got, *list;
-    struct buf body;
-    size_t count;
-    fixture_init(&f);
-    struct span env = span_of(f.made.environment_id);
-    assert_int_equal(accounts_saved_add(f.a, ACTOR_CLI, env, SAVED_FILTER, 0, SPAN("All TVs"), SPAN("{\"a\":1}"), &o),
-                     ACCOUNTS_OK);
-    assert_int_equal(accounts_saved_add(f.a, ACTOR_CLI, env, SAVED_FILTER, f.made.person_id, SPAN("Mine"),
-                                        SPAN("{\"b\":2}"), &mine),
-                     ACCOUNTS_OK);
-    assert_int_equal(accounts_saved(f.a, env, SAVED_FILTER, 99, &list, &count), ACCOUNTS_OK);
-    assert_int_equal(count, 1);
-    free(list);
-    assert_int_equal(accounts_saved(f.a, env, SAVED_FILTER, f.made.person_id, &list, &count), ACCOUNTS_OK);
-    assert_int_equal(count, 2);
-    free(list);
-    assert_int_equal(accounts_saved_change(f.a, ACTOR_CLI, env, span_of(o.id), 1, NO_SPAN, SPAN("{\"a\":3}"), &got),
-                     ACCOUNTS_OK);
-    assert_int_equal(got.version, 2);
-    assert_int_equal(accounts_saved_change(f.a, ACTOR_CLI, env, span_of(o.id), 1, NO_SPAN, SPAN("{}"), &got),
-                     ACCOUNTS_NOT_FOUND); /* somebody was quicker */
-    buf_init(&body, NOTES_BODY_MAX);
-    assert_int_equal(accounts_saved_get(f.a, env, span_of(o.id), &got, &body), ACCOUNTS_OK);
-    assert_true(span_is(buf_span(&body), "{\"a\":3}"));
-    assert_string_equal(got.name, "All TVs");
-    buf_free(&body);
-    assert_int_equal(accounts_saved_remove(f.a, ACTOR_CLI, env, span_of(o.id)), ACCOUNTS_OK);
-    assert_int_equal(accounts_saved_remove(f.a, ACTOR_CLI, env, span_of(o.id)), ACCOUNTS_NOT_FOUND);
     fixture_end(&f);
 }
 
@@ -551,7 +511,6 @@ int main(void)
         cmocka_unit_test(test_annotations),
         cmocka_unit_test(test_error_categories),
         cmocka_unit_test(test_signing_keys),
-        cmocka_unit_test(test_saved_objects),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_nothing_readable),
         cmocka_unit_test(test_second_handle),

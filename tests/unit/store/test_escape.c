@@ -42,24 +42,8 @@ static void test_identifier(void **state)
     buf_free(&sql);
 }
 
-static void test_texts_and_like(void **state)
-{
-    (void)state;
-    struct buf sql;
-    buf_init(&sql, 4096);
-    const struct span list[] = {SPAN("a'"), SPAN("")};
-    store_escape_texts(&sql, list, 2);
-    store_escape_texts(&sql, NULL, 0);
-    assert_string_equal(sql.ptr, "['a\\'', ''][]");
-    buf_clear(&sql);
-    store_escape_like(&sql, SPAN("5%_'\\"));
-    assert_string_equal(sql.ptr, "5\\\\%\\\\_\\'\\\\\\\\");
-    buf_free(&sql);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_identifier),
-                                       cmocka_unit_test(test_texts_and_like)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_identifier)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,6 @@ interface Contents {
   signing_keys: number;
   annotations: number;
   error_categories: number;
-  saved_objects: number;
   roles: number;
 }
 const TYPES = ['production', 'staging', 'development', 'test'];
@@ -242,7 +241,6 @@ const GOES: [keyof Contents, string, string][] = [
   ['signing_keys', 'signing key', 'signing keys'],
   ['annotations', 'annotation', 'annotations'],
   ['error_categories', 'error category', 'error categories'],
-  ['saved_objects', 'saved object', 'saved objects'],
   ['roles', 'role of a person', 'roles of people'],
 ];
 
