@@ -137,7 +137,7 @@ static void print_ratio(struct jw *w, const char *key, struct opt_i64 a, struct 
     else jw_null(w);
 }
 
-/* Keys computed from others, constants of the published shape, and old names. Resolutions 96. */
+/* Keys computed from others, constants of the published shape, and old names. Rule 96. */
 static void print_derived(struct jw *w, const struct view_row *row, const char *environment_id)
 {
     char id[33];

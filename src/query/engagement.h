@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which parts of a piece of content were watched. Resolutions 113 and 114. */
+ * Which parts of a piece of content were watched. Rules 113 and 114. */
 #ifndef FF_QUERY_ENGAGEMENT_H
 #define FF_QUERY_ENGAGEMENT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Errors by (code, message): the views whose error it is. Resolutions 44 and 94. */
+ * Errors by (code, message): the views whose error it is. Rules 44 and 94. */
 #ifndef FF_QUERY_ERRORS_H
 #define FF_QUERY_ERRORS_H
 

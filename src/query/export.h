@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The daily exports: every view of an environment that ended on one UTC day, as CSV (resolutions 97) or, where the
+ * The daily exports: every view of an environment that ended on one UTC day, as CSV (rule 97) or, where the
  * store can make it, Parquet. Columns are those of export.def. */
 #ifndef FF_QUERY_EXPORT_H
 #define FF_QUERY_EXPORT_H

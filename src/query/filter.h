@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * filters[] and metric_filters[]: read, checked, written as SQL conditions. Resolutions 75 to 81. */
+ * filters[] and metric_filters[]: read, checked, written as SQL conditions. Rules 75 to 81. */
 #ifndef FF_QUERY_FILTER_H
 #define FF_QUERY_FILTER_H
 

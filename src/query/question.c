@@ -211,7 +211,7 @@ void dimension_group_sql(struct buf *sql, const struct store *store, const struc
     buf_addf(sql, plain ? "%s" : "CAST(%s AS Nullable(String))", d->column);
 }
 
-/* -- segments: scores and ranks (resolutions 89, 90) -- */
+/* -- segments: scores and ranks (rules 89, 90) -- */
 
 /* Twelve digits: parallel sums differ in the last ones from run to run, and ties have to stay ties. Whole numbers add
  * up exactly, however they are split. */
@@ -427,7 +427,7 @@ static void sets_sql(struct buf *sql, const struct store *store, const struct qu
     buf_free(&extra);
 }
 
-/* Segments of null are not looked at (resolutions 90). */
+/* Segments of null are not looked at (rule 90). */
 static void segments_drop_null(struct segment *list, size_t *count)
 {
     size_t kept = 0;

@@ -44,7 +44,7 @@ struct segment {
     struct span field; /* ptr NULL: views without a value */
     struct answer answer;
     double order_value;                /* answer.value as far as it is the same in every run: for order */
-    double score;                      /* negative harms (resolutions 89) */
+    double score;                      /* negative harms (rule 89) */
     int64_t rank;                      /* 1 harms most */
     const struct dimension *dimension; /* insights */
 };
@@ -54,7 +54,7 @@ enum err query_breakdown(struct query *q, const struct question *question, const
 /* Segments of every insights dimension with a value, worst first. */
 enum err query_insights(struct query *q, const struct question *question, struct segment **out, size_t *count) MUST_USE;
 
-/* Scores every segment against overall, then ranks them (resolutions 89 and 90): rows end in order of rank. */
+/* Scores every segment against overall, then ranks them (rules 89 and 90): rows end in order of rank. */
 void segments_rank(const struct question *question, const struct answer *overall, struct segment *rows, size_t n);
 
 /* Views by the value (or, for a trace with elements true, by the element) of a dimension: count desc, value asc.

@@ -104,7 +104,7 @@ static void where_sql(struct buf *sql, const char *environment_id, const struct 
     buf_adds(sql, ", 0))");
 }
 
-/* Resolutions 52 and 56, as in views/score.c. The three sub-scores do not depend on errors. */
+/* Rules 52 and 56, as in views/score.c. The three sub-scores do not depend on errors. */
 static const char trades[] = "[pow(rebuffer_score, 0.62) * pow(video_quality_score, 0.38), pow(rebuffer_score, 0.54) * "
                              "pow(startup_time_score, 0.46), "
                              "pow(startup_time_score, 0.58) * pow(video_quality_score, 0.42)]";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Playing time by what was playing: by rendition, or by playback mode. Resolutions 116 to 118. The stored parts of a
+ * Playing time by what was playing: by rendition, or by playback mode. Rules 116 to 118. The stored parts of a
  * view are its rendition_... and mode_... arrays; a view without them (its player did not say) is not in. A part
  * belongs to a question by the end of its view. */
 #ifndef FF_QUERY_SUBVIEW_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Time windows: the timeframe[] parameter, its snapping, and buckets. Resolutions 68 to 73. */
+ * Time windows: the timeframe[] parameter, its snapping, and buckets. Rules 68 to 73. */
 #ifndef FF_QUERY_WINDOW_H
 #define FF_QUERY_WINDOW_H
 

@@ -50,7 +50,7 @@ enum event_name {
 enum event_name event_name_of(struct span text);
 const char *event_name_text(enum event_name e); /* "" for EVENT_OTHER */
 
-/* A defined value; absent ones (resolutions: null, unparsable, negative, out of range) are not there at all.
+/* A defined value; absent ones (rule 1: null, unparsable, negative, out of range) are not there at all.
  * Text "" is there with len 0: it sets the field back to unset. */
 struct beacon_value {
     uint16_t field; /* enum field */

@@ -202,7 +202,7 @@ static void state_apply(struct fold *f, const struct fold_event *e)
         state_forget(f, FIELD_player_text_track_enabled, FIELD_player_text_track_bitrate);
     if (e->name == EVENT_audiotrackchange)
         state_forget(f, FIELD_player_audio_track_enabled, FIELD_player_audio_track_bitrate);
-    /* A viewend may have read playhead and ranges from the next source (resolutions item 19). */
+    /* A viewend may have read playhead and ranges from the next source (rule 19). */
     const struct beacon_value *playhead = e->name == EVENT_viewend ? fold_own(e, FIELD_player_playhead_time) : NULL;
     bool foreign = playhead && playhead->v.i < fold_int_or(f, FIELD_player_playhead_time, 0);
     for (uint32_t i = 0; i < e->value_count; i++) {

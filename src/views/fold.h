@@ -124,7 +124,7 @@ struct fold {
     struct beacon_value state[FIELD_COUNT];
     bool known[FIELD_COUNT];
 
-    /* Wall time playing since the event before, all and the part that was an ad (resolutions items 21, 22, 24). */
+    /* Wall time playing since the event before, all and the part that was an ad (rules 21, 22, 24). */
     int64_t addend_ms, ad_addend_ms;
 
     struct fold_clock clock;
@@ -157,7 +157,7 @@ bool fold_true(const struct fold *f, enum field field);
 /* The event's own value (the last one of that field), or NULL. */
 const struct beacon_value *fold_own(const struct fold_event *e, enum field field);
 struct span fold_own_text(const struct fold_event *e, enum field field);
-/* With the clock's offset, and not after the receipt (resolutions item 11). */
+/* With the clock's offset, and not after the receipt (rule 11). */
 int64_t fold_correct(const struct fold *f, int64_t ms, int64_t receipt_ms);
 bool fold_is_warning(struct span severity);
 bool fold_is_ad_event(uint16_t name);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Ads: the state machine of breaks, attempts and impressions (resolutions items 29, 31, 32), and which ad an event is
- * about (beacon protocol section 4, rule 5). */
+ * Ads: the state machine of breaks, attempts and impressions, and which ad an event is about (rules 29, 31, 32). */
 #include "views/fold.h"
 
 /* On these the ids are always sent again when there are any, so an absent one means none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Errors and the outcomes that follow from them. Resolutions items 42 to 50. */
+ * Errors and the outcomes that follow from them. Rules 42 to 50. */
 #include "views/fold.h"
 
 enum { CONTEXTS_BYTES_MAX = 1 << 20 }; /* of all errors of a view together; further contexts are left out */

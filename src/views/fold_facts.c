@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is known about video, player, page and viewer: mostly the last value of a field under its stored name, and the
- * few columns that come from several fields. Resolutions items 17, 19, 33 to 38, 113. */
+ * few columns that come from several fields. Rules 17, 19, 33 to 38, 113. */
 #include "views/fold.h"
 
 static const struct copy {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What was shown: first and last values of the source, rendition changes, the average bitrate, and the playing time by
- * rendition, playback mode and ad type. Resolutions items 24 to 26 and 116. */
+ * rendition, playback mode and ad type. Rules 24 to 26 and 116. */
 #include "views/fold.h"
 
 static const enum field tracked[FOLD_TRACKED] = {

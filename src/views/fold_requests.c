@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Request metrics from the view's own requestcompleted events, since the client's counters run on over the views of a
- * player (resolutions item 23). */
+ * player (rule 23). */
 #include "views/fold.h"
 
 static void requests_step(struct fold *f, const struct fold_event *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Points in time and durations: start and end of the view, startup, playing, watching, stalls, seeks, live latency.
- * Resolutions items 9 to 11, 14, 20 to 22, 27, 28, 30, 39, 46. */
+ * Rules 9 to 11, 14, 20 to 22, 27, 28, 30, 39, 46. */
 #include "views/fold.h"
 
 enum { LONG_RESUME_MS = 3600000, LONG_REBUFFERING_MS = 300000, LATENCY_MS_MAX = 300000 };
@@ -30,7 +30,7 @@ static void time_begin(struct fold *f)
 }
 
 /* The client counts on until it notices a stall, and then dates the rebufferstart back: what it counted meanwhile was
- * no playing (resolutions item 21). */
+ * no playing (rule 21). */
 static void step_played(struct fold *f, const struct fold_event *e)
 {
     struct fold_clock *c = &f->clock;

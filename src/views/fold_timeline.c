@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The timeline: every event with its times, its playhead and its details (resolutions item 41).
+ * The timeline: every event with its times, its playhead and its details (rule 41).
  *
  * Details are a JSON object under the long wire names. Which fields an event shows is the table below. A field that
  * belongs to its event alone, or is sent once a player, is the event's own; one that a delta record leaves out when it
@@ -144,7 +144,7 @@ static void write_ad(const struct fold_ad *ad, struct jw *w)
 }
 
 /* The SDK never clears request fields: a manifest's event repeats the URL of the fragment before it, which is then left
- * out (beacon protocol section 4, rule 4). */
+ * out (rule 41). */
 static void write_request(struct fold *f, const struct fold_event *e, struct jw *w)
 {
     struct fold_timeline *t = &f->timeline;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The five scores, model VIEW_SCORE_MODEL: pure functions of a view's numbers (resolutions items 52 to 56; for users in
+ * The five scores, model VIEW_SCORE_MODEL: pure functions of a view's numbers (rules 52 to 56; for users in
  * docs/scores.md). All are fractions 0..1; unset means that the view has no such score. */
 #ifndef FF_VIEWS_SCORE_H
 #define FF_VIEWS_SCORE_H

@@ -170,7 +170,7 @@ int64_t view_table_tick(struct view_table *t, int64_t now_ms)
 
 /* --- events --------------------------------------------------------------------------------------------------- */
 
-/* Resolutions item 12, with the post's own clock. NULL: fit to be kept. */
+/* Rule 12, with the post's own clock. NULL: fit to be kept. */
 static const char *refuse_time(const struct beacon *b, const struct beacon_event *e, bool backfill)
 {
     int64_t age;

@@ -132,7 +132,7 @@ static const struct beacon_value *event_value(const struct beacon_event *e, enum
     return NULL;
 }
 
-/* Resolutions item 7. */
+/* Rule 7. */
 static bool event_starts(const struct beacon_event *e)
 {
     if (e->name == EVENT_viewstart || e->name == EVENT_play || e->name == EVENT_adbreakstart) return true;
@@ -173,7 +173,7 @@ static uint16_t post_number(struct view *v, int64_t received_ms)
     return (uint16_t)(v->post_count - 1);
 }
 
-/* A copy that was received before the one that is stored: its receipt is the event's (resolutions item 41). Happens
+/* A copy that was received before the one that is stored: its receipt is the event's (rule 41). Happens
  * when posts are handed over out of the order of their receipt only. */
 static void apply_earlier_copy(struct view *v, int64_t received_ms, uint32_t sequence)
 {

@@ -3,7 +3,7 @@
  *
  * Nothing is computed as events arrive. view_apply only adds an event to the set (a sequence number already there is a
  * duplicate and changes nothing but the clock offset), so arrival order and repetition cannot matter; view_fold sorts
- * by sequence and computes every field as reference resolutions sections 0 to 4 say. Pure: no clock, no I/O.
+ * by sequence and computes every field as rules 1 to 56 (docs/rules.md) say. Pure: no clock, no I/O.
  * Not thread-safe: one shard owns a view for its whole life.
  * Memory: at most 1.5 KB a view plus 100 bytes an event on real traffic (strings are kept once a view, or once a shard
  * for what repeats among views; an event stores only what differs). */
@@ -36,7 +36,7 @@ enum view_effect view_apply(struct view *v, const struct beacon *b, const struct
 struct hash128 view_id(const struct view *v);
 struct span view_key_id(const struct view *v);      /* the id that the SDK gave */
 const char *view_environment(const struct view *v); /* environment id */
-bool view_started(const struct view *v);            /* an event makes it a view (resolutions item 7) */
+bool view_started(const struct view *v);            /* an event makes it a view (rule 7) */
 bool view_ended(const struct view *v);              /* a viewend is there */
 bool view_has_gaps(const struct view *v);           /* sequence numbers are missing below the viewend (or from 1 on) */
 bool view_backfilled(const struct view *v);
@@ -47,7 +47,7 @@ size_t view_bytes(const struct view *v);            /* memory it holds, for the 
 uint32_t view_event_count(const struct view *v);
 uint32_t view_lowest_sequence(const struct view *v);
 uint32_t view_complete_to(const struct view *v); /* every sequence number from 1 to this is there; 0: 1 is missing */
-/* Events above the first viewend, which folding ignores (resolutions item 8). */
+/* Events above the first viewend, which folding ignores (rule 8). */
 uint32_t view_ignored_count(const struct view *v);
 /* false: the view does not keep this field, since no column and no event detail needs it. */
 bool view_keeps(enum field f);
@@ -60,7 +60,7 @@ struct view_error_rule {
 typedef struct view_error_rule error_category_lookup(void *ctx, const char *environment_id, struct span code);
 
 /* Computes the row; everything it points at is in arena. categorise may be NULL. The caller sets version, final,
- * had_pending and check; `final` also decides view_dropped (item 14). */
+ * had_pending and check; `final` also decides view_dropped (rule 14). */
 void view_fold(const struct view *v, bool final, error_category_lookup *categorise, void *ctx, struct arena *arena,
                struct view_row *out);
 

@@ -119,7 +119,7 @@ export function dimensionOf(id, view) {
 const TRUTH_NAMES = { browser: 'viewer_application_name', operating_system: 'viewer_os_family', source_hostname: 'player_source_host_name',
   source_type: 'player_source_type', stream_type: 'video_stream_type' };
 
-// Negative harms (resolutions 89).
+// Negative harms (rule 89).
 export function score(id, measurement, overall, segment) {
   const metric = METRICS[id], higher = metric.better === 'higher';
   if (segment.value === null || measurement === 'count' || metric.kind === 'viewers') return 0;

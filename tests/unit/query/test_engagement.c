@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Heatmaps, hotspots and the texts of renditions: the worked examples of the resolutions (113, 114, 117). */
+ * Heatmaps, hotspots and the texts of renditions: the worked examples of rules 113, 114 and 117. */
 #include "query/engagement.h"
 #include "query/subview.h"
 

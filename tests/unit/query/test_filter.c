@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * filters[] and metric_filters[]: what each form becomes, and what is refused (resolutions 75 to 81). */
+ * filters[] and metric_filters[]: what each form becomes, and what is refused (rules 75 to 81). */
 #include "query/filter.h"
 
 #include <setjmp.h>

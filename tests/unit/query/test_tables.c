@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 /* The published table: id, default measurement, clock (S start, E end), usable in metric_filters[]. Where none is
- * published the resolutions name the default. */
+ * published, the default is our choice. */
 static const struct {
     const char *id, *measure;
     char clock;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * timeframe[] and its snapping: the worked numbers of the resolutions (items 68 to 72), and what is refused. */
+ * timeframe[] and its snapping: the worked numbers of rules 68 to 72, and what is refused. */
 #include "query/window.h"
 
 #include "base/clock.h"
