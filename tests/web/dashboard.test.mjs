@@ -258,6 +258,20 @@ test("errors and a view's page are the API's", async () => {
   clean();
 });
 
+// What a button's request answers is what the page was answered. A window that moves with the clock loses views between
+// two answers: then both are asked for anew.
+async function answersAlike(run, url, mine, where) {
+  const moves = url.searchParams.getAll('timeframe[]').some(t => t.includes(':'));
+  for (let tries = 1; ; tries++) {
+    const expected = tries === 1 ? mine.data : (await d.server.json(url.pathname + url.search)).data;
+    try {
+      return alike(await run(), expected, where);
+    } catch (error) {
+      if (!moves || tries === 5) throw error;
+    }
+  }
+}
+
 test('every request of every page, run in a shell, answers what the page was answered', async () => {
   let ran = 0,
     compared = 0;
@@ -271,13 +285,16 @@ test('every request of every page, run in a shell, answers what the page was ans
     for (const { name, curl } of await d.requests()) {
       const { url, mine } = d.asked(curl);
       if (url.pathname.startsWith('/api/sessions')) continue; // a person's, not a token's
-      const answer = JSON.parse(await d.shell(curl));
-      assert.equal(answer.error, undefined, `${route}: ${name}: ${JSON.stringify(answer)}`);
+      const run = async () => {
+        const answer = JSON.parse(await d.shell(curl));
+        assert.equal(answer.error, undefined, `${route}: ${name}: ${JSON.stringify(answer)}`);
+        return answer.data;
+      };
       if (mine && url.pathname !== '/data/v1/exports/views') {
         // an export's address is signed anew each time
-        alike(answer.data, mine.data, `${route}: ${name}: ${url.search}`);
+        await answersAlike(run, url, mine, `${route}: ${name}: ${url.search}`);
         compared++;
-      }
+      } else await run();
       ran++;
     }
   }
@@ -294,9 +311,10 @@ test('the JavaScript of every page runs with the node client and answers the sam
         once = method + url.pathname + (method === 'mux.post' ? name : '');
       if (methods.has(once) || url.pathname.startsWith('/api/sessions')) continue;
       methods.add(once);
-      const answer = await d.javascript(javascript);
+      const run = () => d.javascript(javascript);
       if (mine && url.pathname !== '/data/v1/exports/views')
-        alike(answer, mine.data, `${route}: ${name}: ${javascript}`);
+        await answersAlike(run, url, mine, `${route}: ${name}: ${javascript}`);
+      else await run();
     }
   }
   assert.ok(methods.size >= 20, [...methods].join('\n'));
