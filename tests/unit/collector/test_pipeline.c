@@ -585,7 +585,9 @@ static void test_damaged_journal(void **state)
     world_send_all(w);
     assert_false(pipeline_stop(w->p, 10));
     memory_kill(w->m);
-    memory_bytes(w->m, "j/journal-0000000001.ffj")->ptr[200] ^= 1;
+    /* In the first payload, which is there however the records were gathered into batches. */
+    size_t at = JOURNAL_HEADER_BYTES + JOURNAL_FRAME_BYTES + JOURNAL_RECORD_BYTES + 1;
+    memory_bytes(w->m, "j/journal-0000000001.ffj")->ptr[at] ^= 1;
     world_start(w);
     assert_int_equal(pipeline_wait_ready(w->p, -1, why), ERR_CORRUPT);
     assert_non_null(strstr(why, "journal-0000000001.ffj is damaged at byte "));
