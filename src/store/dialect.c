@@ -10,6 +10,7 @@ enum { DETECT_MS = 10000, DETECT_BYTES = 64 * 1024 };
 /* Settings that are sent only where they exist. since: the release that has it, for store_dialect_of. */
 #define DIALECT_SETTINGS(X)                                                                                            \
     X(dedup_token, "insert_deduplication_token", 22002)                                                                \
+    X(native_casts, "input_format_native_allow_types_conversion", 23003)                                               \
     X(async_insert, "async_insert", 21011)                                                                             \
     X(prewhere_moves, "optimize_move_to_prewhere", 1001)                                                               \
     X(prewhere_steps, "enable_multiple_prewhere_read_steps", 23002)                                                    \
@@ -111,6 +112,7 @@ void store_dialect_insert_settings(const struct store_dialect *d, const char *to
     store_settings_add(s, "max_insert_block_size", "1048576");
     store_settings_add(s, "min_insert_block_size_rows", "1048576");
     store_settings_add(s, "min_insert_block_size_bytes", "1073741824");
+    if (d->native_casts) store_settings_add(s, "input_format_native_allow_types_conversion", "1");
     if (d->async_insert) store_settings_add(s, "async_insert", "0");
     if (d->dedup_token) store_settings_add(s, "insert_deduplication_token", token);
 }

@@ -28,6 +28,7 @@ struct store_dialect {
     bool prewhere_moves;          /* conditions go to PREWHERE by themselves */
     bool prewhere_steps;          /* conditions of PREWHERE may be read one by one */
     bool async_insert;            /* has to be switched off */
+    bool native_casts;            /* inserts take FORMAT Native, and convert its columns to the types of the table */
     bool shared_snapshot; /* a statement sees one state of a table, however often it names it; where it does not,
                            * see struct store's gate */
 };

@@ -71,14 +71,14 @@ const struct store_column *store_column_at(size_t i)
     return &columns[i];
 }
 
-void store_schema_insert_sql(struct buf *sql)
+void store_schema_insert_sql(struct buf *sql, const char *format)
 {
     buf_adds(sql, "INSERT INTO firstframe.views (");
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (i) buf_addc(sql, ',');
         buf_adds(sql, columns[i].name);
     }
-    buf_adds(sql, ") FORMAT RowBinary");
+    buf_addf(sql, ") FORMAT %s", format);
 }
 
 /* -- migrations -- */

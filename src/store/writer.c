@@ -261,9 +261,6 @@ struct store_writer *store_writer_start(struct store *s, const struct store_writ
     w->shards = calloc(options->shards, sizeof *w->shards);
     BUG_IF(w->shards == NULL);
     for (unsigned i = 0; i < options->shards; i++) buf_init(&w->shards[i].scratch, ROW_BYTES_MAX);
-    buf_init(&w->insert_sql, 256 * 1024);
-    store_schema_insert_sql(&w->insert_sql);
-    BUG_IF(w->insert_sql.failed);
     pthread_condattr_t monotonic;
     BUG_IF(pthread_condattr_init(&monotonic) != 0);
     BUG_IF(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0);
@@ -284,7 +281,6 @@ static void writer_free(struct store_writer *w)
     }
     for (unsigned i = 0; i < w->options.shards; i++) buf_free(&w->shards[i].scratch);
     free(w->shards);
-    buf_free(&w->insert_sql);
     (void)pthread_mutex_destroy(&w->lock);
     (void)pthread_cond_destroy(&w->work);
     (void)pthread_cond_destroy(&w->stored);

@@ -17,7 +17,6 @@ struct writer_shard {
 struct store_writer {
     struct store *store;
     struct store_writer_options options;
-    struct buf insert_sql;
     pthread_t thread;
     atomic_bool abandon; /* the deadline of stop has passed */
 

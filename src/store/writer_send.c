@@ -6,6 +6,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "store/escape.h"
+#include "store/native.h"
 #include "store/result.h"
 #include "store/schema.h"
 #include "store/writer_internal.h"
@@ -238,10 +239,18 @@ static enum err insert(struct store_writer *w, const struct batch *b, struct sto
     struct store_settings settings = {.abandon = &w->abandon};
     store_dialect_insert_settings(&d, b->id, &settings);
     store_settings_add(&settings, "query_id", b->id);
+    struct buf sql, block;
+    buf_init(&sql, ASK_SQL_BYTES);
+    buf_init(&block, SIZE_MAX / 4);
+    store_schema_insert_sql(&sql, d.native_casts ? "Native" : "RowBinary");
+    if (d.native_casts) store_native_encode(&block, b);
+    BUG_IF(sql.failed || block.failed);
+    struct span data = buf_span(d.native_casts ? &block : &b->bytes);
     bool held = replaces_pending(b) && store_gate_close(w->store, &d);
-    enum err e = store_insert(w->store->client, buf_span(&w->insert_sql), &settings, buf_span(&b->bytes),
-                              w->options.insert_ms, error);
+    enum err e = store_insert(w->store->client, buf_span(&sql), &settings, data, w->options.insert_ms, error);
     store_gate_leave(w->store, held);
+    buf_free(&sql);
+    buf_free(&block);
     if (e == ERR_UNAVAILABLE && error->status == 0) store_suspect(w->store);
     return e;
 }

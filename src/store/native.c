@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/native.h"
+
+#include <stdlib.h>
+
+#include "store/schema.h"
+
+/* How a column travels. */
+struct wire {
+    struct span type;
+    bool nullable, array;
+    size_t width; /* of a value, bytes; 0: texts */
+};
+
+static bool unwrap(struct span *type, struct span outer)
+{
+    if (!span_starts(*type, outer)) return false;
+    *type = span_make(type->ptr + outer.len, type->len - outer.len - 1);
+    return true;
+}
+
+static size_t width_of(struct span type)
+{
+    static const struct {
+        const char *name;
+        size_t width;
+    } types[] = {{"String", 0}, {"UInt8", 1}, {"Int32", 4}, {"UInt32", 4}, {"Int64", 8}, {"UInt64", 8}, {"Float64", 8}};
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (span_is(type, types[i].name)) return types[i].width;
+    BUG_IF(true);
+}
+
+static struct wire wire_of(const char *declared)
+{
+    struct wire w = {.type = span_of(declared)};
+    (void)unwrap(&w.type, SPAN("LowCardinality("));
+    struct span inner = w.type;
+    w.nullable = unwrap(&inner, SPAN("Nullable("));
+    w.array = !w.nullable && unwrap(&inner, SPAN("Array("));
+    w.width = width_of(inner);
+    return w;
+}
+
+static void put_text(struct buf *out, struct span s)
+{
+    buf_add_varint(out, s.len);
+    if (s.len) buf_add_span(out, s);
+}
+
+static void copy_value(struct buf *out, struct bytes *row, size_t width)
+{
+    if (width) buf_add_span(out, bytes_span(row, width));
+    else put_text(out, bytes_span(row, bytes_varint(row)));
+}
+
+static void put_values(struct buf *out, struct bytes *rows, size_t n, size_t width)
+{
+    for (size_t i = 0; i < n; i++) copy_value(out, &rows[i], width);
+}
+
+static void put_nullable(struct buf *out, struct bytes *rows, size_t n, size_t width)
+{
+    static const char none[8];
+    char *nulls = buf_room(out, n);
+    BUG_IF(nulls == NULL);
+    for (size_t i = 0; i < n; i++) nulls[i] = (char)bytes_u8(&rows[i]);
+    size_t at = out->len;
+    buf_claim(out, n);
+    for (size_t i = 0; i < n; i++) {
+        if (out->ptr[at + i] == 0) copy_value(out, &rows[i], width);
+        else buf_add(out, none, width ? width : 1);
+    }
+}
+
+/* counts: room for n. */
+static void put_arrays(struct buf *out, struct bytes *rows, size_t n, size_t width, uint64_t *counts)
+{
+    uint64_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        counts[i] = bytes_varint(&rows[i]);
+        end += counts[i];
+        buf_add_u64(out, end);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (width) buf_add_span(out, bytes_span(&rows[i], counts[i] * width));
+        else
+            for (uint64_t k = 0; k < counts[i]; k++) copy_value(out, &rows[i], width);
+    }
+}
+
+void store_native_encode(struct buf *out, const struct batch *b)
+{
+    struct bytes *rows = malloc(b->n * sizeof *rows);
+    uint64_t *counts = malloc(b->n * sizeof *counts);
+    BUG_IF(b->n == 0 || rows == NULL || counts == NULL);
+    for (size_t i = 0; i < b->n; i++) rows[i] = bytes_of(span_make(b->bytes.ptr + b->rows[i].at, b->rows[i].len));
+    buf_add_varint(out, store_column_count());
+    buf_add_varint(out, b->n);
+    for (size_t i = 0; i < store_column_count(); i++) {
+        const struct store_column *c = store_column_at(i);
+        struct wire w = wire_of(c->type);
+        put_text(out, span_of(c->name));
+        put_text(out, w.type);
+        if (w.nullable) put_nullable(out, rows, b->n, w.width);
+        else if (w.array) put_arrays(out, rows, b->n, w.width, counts);
+        else put_values(out, rows, b->n, w.width);
+    }
+    for (size_t i = 0; i < b->n; i++) BUG_IF(!rows[i].ok || bytes_left(&rows[i]) != 0);
+    free(rows);
+    free(counts);
+}

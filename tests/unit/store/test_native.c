@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A block of columns read back by its description, value by value, into the rows it was made of. */
+#include "rows.h"
+#include "store/native.h"
+#include "store/result.h"
+#include "store/schema.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+enum { ROWS = 3 };
+
+static struct view_row full_row(uint64_t n)
+{
+    static struct span texts[] = {SPAN("a"), SPAN(""), SPAN("c\0d")};
+    static int64_t ints[] = {INT64_MIN, -1, INT64_MAX};
+    static double doubles[] = {0.1, -2.5};
+    struct view_row r = test_row("env", n, true, TEST_NOON_MS);
+    r.event_names = (struct list_text){texts, n};
+    r.event_times = (struct list_i64){ints, n};
+    r.rendition_fps = (struct list_f64){doubles, n - 1};
+    r.view_dropped = (struct opt_i64){1, true};
+    r.country_name = SPAN("The Netherlands");
+    return r;
+}
+
+static size_t width_of(struct span inner)
+{
+    return span_is(inner, "String") ? 0 : span_is(inner, "UInt8") ? 1 : span_find(inner, '3') >= 0 ? 4 : 8;
+}
+
+static struct span between(struct span type, const char *outer)
+{
+    return span_make(type.ptr + strlen(outer), type.len - strlen(outer) - 1);
+}
+
+static void take_value(struct buf *row, struct bytes *in, size_t width)
+{
+    size_t len = width ? width : bytes_varint(in);
+    if (!width) buf_add_varint(row, len);
+    buf_add_span(row, bytes_span(in, len));
+}
+
+static void read_column(struct bytes *in, struct span type, struct buf rows[ROWS])
+{
+    if (span_starts(type, SPAN("Nullable("))) {
+        size_t width = width_of(between(type, "Nullable("));
+        struct span nulls = bytes_span(in, ROWS);
+        for (size_t i = 0; i < ROWS; i++) {
+            struct buf none;
+            buf_init(&none, 1024);
+            buf_add_u8(&rows[i], (uint8_t)nulls.ptr[i]);
+            take_value(nulls.ptr[i] ? &none : &rows[i], in, width);
+            buf_free(&none);
+        }
+    } else if (span_starts(type, SPAN("Array("))) {
+        size_t width = width_of(between(type, "Array("));
+        uint64_t ends[ROWS + 1] = {0};
+        for (size_t i = 0; i < ROWS; i++) ends[i + 1] = bytes_u64(in);
+        for (size_t i = 0; i < ROWS; i++) {
+            buf_add_varint(&rows[i], ends[i + 1] - ends[i]);
+            for (uint64_t k = ends[i]; k < ends[i + 1]; k++) take_value(&rows[i], in, width);
+        }
+    } else {
+        for (size_t i = 0; i < ROWS; i++) take_value(&rows[i], in, width_of(type));
+    }
+}
+
+static void test_block(void **state)
+{
+    (void)state;
+    struct batch *b = batch_new(true, 20780, 1);
+    struct buf want[ROWS], got[ROWS], block;
+    buf_init(&block, 1 << 20);
+    for (size_t i = 0; i < ROWS; i++) {
+        struct view_row r = full_row(i + 1);
+        struct batch_row known = {.id = r.id, .version = r.version, .view_end_ms = r.view_end_ms};
+        buf_init(&want[i], 1 << 20);
+        buf_init(&got[i], 1 << 20);
+        store_row_encode(&want[i], &r, b->id);
+        batch_add(b, buf_span(&want[i]), &known);
+    }
+    store_native_encode(&block, b);
+    struct bytes in = bytes_of(buf_span(&block));
+    assert_int_equal(bytes_varint(&in), store_column_count());
+    assert_int_equal(bytes_varint(&in), ROWS);
+    for (size_t i = 0; i < store_column_count(); i++) {
+        assert_true(span_is(rb_text(&in), store_column_at(i)->name));
+        struct span type = rb_text(&in);
+        assert_false(span_starts(type, SPAN("LowCardinality")));
+        assert_non_null(memmem(store_column_at(i)->type, strlen(store_column_at(i)->type), type.ptr, type.len));
+        read_column(&in, type, got);
+    }
+    assert_true(in.ok);
+    assert_int_equal(bytes_left(&in), 0);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(got[i].len, want[i].len);
+        assert_memory_equal(got[i].ptr, want[i].ptr, want[i].len);
+        buf_free(&got[i]);
+        buf_free(&want[i]);
+    }
+    buf_free(&block);
+    batch_free(b);
+}
+
+/* Rows that were left out leave no trace. */
+static void test_rows_left_out(void **state)
+{
+    (void)state;
+    struct batch *b = batch_new(true, 20780, 1), *one = batch_new(true, 20780, 1);
+    struct buf encoded, some, alone;
+    for (struct buf *const *o = (struct buf *const[]){&encoded, &some, &alone, NULL}; *o; o++) buf_init(*o, 1 << 20);
+    memcpy(one->id, b->id, sizeof one->id);
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct view_row r = full_row(n);
+        struct batch_row known = {.id = r.id};
+        buf_clear(&encoded);
+        store_row_encode(&encoded, &r, b->id);
+        batch_add(b, buf_span(&encoded), &known);
+        if (n == 2) batch_add(one, buf_span(&encoded), &known);
+    }
+    batch_filter(b, (const bool[]){false, true, false});
+    store_native_encode(&some, b);
+    store_native_encode(&alone, one);
+    assert_int_equal(some.len, alone.len);
+    assert_memory_equal(some.ptr, alone.ptr, alone.len);
+    for (struct buf *const *o = (struct buf *const[]){&encoded, &some, &alone, NULL}; *o; o++) buf_free(*o);
+    batch_free(b);
+    batch_free(one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_block), cmocka_unit_test(test_rows_left_out)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
