@@ -16,6 +16,7 @@ static const struct dimension *engagement_dimension(const struct api_call *c)
     return NULL;
 }
 
+/* false: failed, or answered. */
 static bool engagement_ask(struct api_call *c, struct window *window, struct heatmap *out)
 {
     struct filters filters = {0};
@@ -24,7 +25,7 @@ static bool engagement_ask(struct api_call *c, struct window *window, struct hea
         api_fail(c, 404, "Engagement is of assets, videos or playback-ids.");
         return false;
     }
-    if (!ask_window(c, window) || !ask_token_filter(c, &filters)) return false;
+    if (!ask_window(c, window) || !ask_token_filter(c, &filters) || ask_cached(c, window, CLOCK_END, 0)) return false;
     struct query q = ask_query(c);
     enum err e = query_heatmap(&q, c->environment_id, window, &filters, of, c->arguments[1], out);
     if (e != ERR_NONE) api_fail_store(c, e, q.error.text);

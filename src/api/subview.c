@@ -92,7 +92,13 @@ static bool subview_group_by(struct api_call *c, struct subview_question *questi
     return true;
 }
 
-/* Metric and type of the path, window and filters. */
+/* Series tell complete buckets from others by the hour. */
+static bool subview_cached(struct api_call *c, const struct subview_call *s)
+{
+    return ask_cached(c, &s->question.window, CLOCK_END, (uint64_t)(c->now_ms / 3600000));
+}
+
+/* Metric and type of the path, window and filters. false: failed, or answered. */
 static bool subview_begin(struct api_call *c, struct subview_call *s)
 {
     s->question = (struct subview_question){.environment_id = c->environment_id};
@@ -101,7 +107,7 @@ static bool subview_begin(struct api_call *c, struct subview_call *s)
         return false;
     }
     return subview_type(c, c->arguments[1], &s->question.type) && ask_window(c, &s->question.window) &&
-           subview_filters(c, s);
+           subview_filters(c, s) && !subview_cached(c, s);
 }
 
 static void meta_begin(struct api_call *c, enum subview_type type)
@@ -410,7 +416,7 @@ void api_subview_values(struct api_call *c)
     uint32_t limit, page;
     if (!subview_type(c, c->arguments[0], &s.question.type) || !ask_window(c, &s.question.window) ||
         !subview_filters(c, &s) || !api_paging(c, BREAKDOWN_LIMIT, VALUES_LIMIT_MAX, &limit, &page) ||
-        !values_order(c, &order))
+        !values_order(c, &order) || subview_cached(c, &s))
         return;
     const struct dimension *by = subview_dimension_find(s.question.type, c->arguments[1]);
     struct query q = ask_query(c);

@@ -52,7 +52,8 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
 }
 
 enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
-                      const struct filters *filters, struct error_row **out, size_t *count, int64_t *all_views)
+                      const struct filters *filters, const int64_t *only, struct error_row **out, size_t *count,
+                      int64_t *all_views)
 {
     struct buf sql, where, erring, rows;
     buf_init(&sql, SQL_BYTES_MAX);
@@ -62,7 +63,8 @@ enum err query_errors(struct query *q, const char *environment_id, const struct 
     *all_views = 0;
     question_where(&where, environment_id, window, CLOCK_END, filters);
     buf_add_span(&erring, buf_span(&where));
-    buf_adds(&erring, " AND isNotNull(error_type_id)");
+    if (only) buf_addf(&erring, " AND error_type_id = %lld", (long long)*only);
+    else buf_adds(&erring, " AND isNotNull(error_type_id)");
     /* The texts are read for views with an error only; all views are counted apart. */
     buf_adds(&sql,
              "SELECT CAST(id AS Nullable(Int64)), any(code), any(message), toInt64(count()), toInt64(max(seen)) FROM ");

@@ -398,7 +398,8 @@ enum err query_breakdown(struct query *q, const struct question *question, const
     return e;
 }
 
-/* The segments of n dimensions from one scan; kinds count from first. Null's segment comes too. */
+/* The segments of n dimensions from one scan; kinds count from first, and the first scan has the answer over all views
+ * as well. Null's segment comes too. */
 static void sets_sql(struct buf *sql, const struct store *store, const struct question *question,
                      const struct dimension *const *by, unsigned first, unsigned n)
 {
@@ -423,7 +424,7 @@ static void sets_sql(struct buf *sql, const struct store *store, const struct qu
     inner_sql(sql, store, question, extra.ptr, "");
     buf_adds(sql, " GROUP BY GROUPING SETS (");
     for (unsigned i = 0; i < n; i++) buf_addf(sql, "%s(g%u)", i ? ", " : "", i);
-    buf_adds(sql, "))");
+    buf_adds(sql, first == 0 ? ", ()))" : "))");
     buf_free(&extra);
 }
 
@@ -456,11 +457,11 @@ enum err query_insights(struct query *q, const struct question *question, struct
         unsigned left = n - i;
         if (sets) sets_sql(&sql, q->store, question, by + i, i, left < scan ? left : scan);
         else segments_sql(&sql, q->store, question, by[i], i, true, "");
-        buf_adds(&sql, " UNION ALL ");
+        if (!sets || left > scan) buf_adds(&sql, " UNION ALL ");
     }
-    overall_sql(&sql, q->store, question);
+    if (!sets) overall_sql(&sql, q->store, question);
     buf_adds(&sql, INSIGHTS_SETTINGS);
-    struct answer overall;
+    struct answer overall = answer_of(question, 0, 0);
     enum err e = segments_run(q, question, &sql, by, out, count, &overall);
     if (e != ERR_NONE || !sets) return e;
     segments_drop_null(*out, count);

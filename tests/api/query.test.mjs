@@ -203,6 +203,15 @@ test('a cached answer is never somebody else\'s, nor an old one', async () => {
   assert.equal(await value(tokenOf(foreign.environment_id ?? foreign.id)), 1);
   const site = views.find(view => view.sub_property_id).sub_property_id;
   assert.equal(await value(tokenOf(server.environment_id, ['--filter', `sub_property_id:${site}`])), views.filter(view => view.sub_property_id === site).length);
+  // Engagement and subviews as well.
+  const video = views.find(view => view.detail.video_id && view.detail.watch_time > 0).detail.video_id, subviews = '/data/v1/subview-metrics/playing_time/rendition';
+  const others = [`/data/v1/engagement/videos/${video}/heatmap`, `/data/v1/engagement/videos/${video}/hotspots`, `${subviews}/overall`, `${subviews}/breakdown`, `${subviews}/breakdown-timeseries?time_granularity=day`,
+    `${subviews}/comparison?dimension=country&values[]=US`, '/data/v1/subview-metrics/rendition/dimensions/country'];
+  for (const path of others) {
+    const whole = path + (path.includes('?') ? '&' : '?') + server.window, one = await server.json(whole), was = await hits();
+    assert.deepEqual(await server.json(whole), one, path);
+    if (!process.env.FIRSTFRAME_TEST_STORE) assert.equal(await hits(), was + 1, path);
+  }
   // One view more, and the answer is another one.
   const events = ['viewstart', 'viewend'].map((e, i) => ({ e, xid: 'one-more-view', xsqno: i + 1, uti: Date.now() - 3000 + i, ake: server.env_key }));
   await fetch(server.url + '/', { method: 'POST', body: JSON.stringify({ events }) });

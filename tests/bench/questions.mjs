@@ -99,6 +99,7 @@ export function questions({ environment, now, facts }) {
   const query = body => ({ route: '/data/v1/query', body: { timeframe: [String(to - 30 * 86400), String(to)], ...body } });
   const subview = (what, extra) => `/data/v1/subview-metrics/playing_time/rendition/${what}?${at(7)}${extra}`;
   const parts = `FROM firstframe.views ARRAY JOIN rendition_width AS rw, rendition_height AS rh, rendition_playing_time AS ms WHERE ${end(7)} AND ms > 0`;
+  const sizes = '&group_by[]=video_source_width&group_by[]=video_source_height', ranges = `SELECT s, e, count() ${V} ${end(7)} AND video_id = '${facts.video}' AND arrayExists((s, e) -> s >= 0 AND e > s, range_start, range_end) GROUP BY range_start AS s, range_end AS e`;
   return [
     { name: 'timeseries, median startup, 30 days', ...seriesOf('video_startup_time', 30, DAY, q(0.5, 'video_startup_time'), c(0.5, 'video_startup_time'), { known: startup }) },
     { name: 'timeseries, 95th startup, 30 days', ...seriesOf('video_startup_time', 30, DAY, q(0.95, 'video_startup_time'), c(0.95, 'video_startup_time'), { known: startup, extra: '&measurement=95th' }) },
@@ -130,8 +131,13 @@ export function questions({ environment, now, facts }) {
     { name: 'query, percentiles and deviation by CDN', ...query({ metrics: [{ metric: 'video_startup_time', percentile: 0.5 }, { metric: 'video_startup_time', percentile: 0.99 }, { metric: 'video_startup_time', measurement: 'stddev' }], dimensions: ['cdn'] }), answer: json => json.data.map(row => [row.video_startup_time_p50, row.video_startup_time_p99, row.video_startup_time_stddev]), rounds: 5,
       sql: `SELECT quantilesExactInclusive(0.5, 0.99)(video_startup_time), stddevPopStable(video_startup_time) ${V} ${end(30)}${startup} GROUP BY cdn`,
       duck: `SELECT quantile_cont(video_startup_time, [0.5, 0.99]), stddev_pop(video_startup_time) ${D} ${end(30)}${startup} GROUP BY cdn` },
-    { name: 'heatmap of a video, 7 days', route: `/data/v1/engagement/videos/${encodeURIComponent(facts.video)}/heatmap?${at(7)}`, answer: null, sql: `SELECT s, e, count() ${V} ${end(7)} AND video_id = '${facts.video}' AND arrayExists((s, e) -> s >= 0 AND e > s, range_start, range_end) GROUP BY range_start AS s, range_end AS e`, duck: null },
-    { name: 'renditions, 7 days', route: subview('breakdown', '&group_by[]=video_source_width&group_by[]=video_source_height'), answer: null, sql: `SELECT rw, rh, sum(ms) ${parts} GROUP BY rw, rh`, duck: `SELECT rw, rh, sum(ms) FROM (SELECT unnest(rendition_width) AS rw, unnest(rendition_height) AS rh, unnest(rendition_playing_time) AS ms ${D} ${end(7)}) WHERE ms > 0 GROUP BY rw, rh` },
+    { name: 'heatmap of a video, 7 days', route: `/data/v1/engagement/videos/${encodeURIComponent(facts.video)}/heatmap?${at(7)}`, answer: null, sql: ranges, duck: null },
+{ name: 'hotspots of a video, 7 days', route: `/data/v1/engagement/videos/${encodeURIComponent(facts.video)}/hotspots?${at(7)}`, answer: null, sql: ranges, duck: null },
+    { name: 'renditions, 7 days', route: subview('breakdown', sizes), answer: null, sql: `SELECT rw, rh, sum(ms) ${parts} GROUP BY rw, rh`, duck: `SELECT rw, rh, sum(ms) FROM (SELECT unnest(rendition_width) AS rw, unnest(rendition_height) AS rh, unnest(rendition_playing_time) AS ms ${D} ${end(7)}) WHERE ms > 0 GROUP BY rw, rh` },
+    { name: 'renditions, all together, 7 days', route: subview('overall', ''), answer: json => [[json.data.metric_value]], sql: `SELECT sum(ms) ${parts}`, duck: `SELECT sum(ms) FROM (SELECT unnest(rendition_playing_time) AS ms ${D} ${end(7)}) WHERE ms > 0` },
+    { name: 'renditions of two countries, 7 days', route: subview('comparison', `${sizes}&dimension=country&values[]=US&values[]=DE`), answer: null, sql: `SELECT country, rw, rh, sum(ms) ${parts} AND country IN ('US', 'DE') GROUP BY country, rw, rh`, duck: null },
+    { name: 'renditions by hour, 7 days', route: subview('breakdown-timeseries', sizes), answer: null, sql: `SELECT intDiv(view_end, ${HOUR}) AS h, rw, rh, sum(ms) ${parts} GROUP BY h, rw, rh`, duck: null },
+    { name: 'playing time of renditions by country, 7 days', route: `/data/v1/subview-metrics/rendition/dimensions/country?${at(7)}&limit=250`, answer: json => json.data.map(row => [row.playing_time]), sql: `SELECT sum(ms) ${parts} GROUP BY country`, duck: null },
   ];
 }
 
