@@ -70,27 +70,36 @@ static void where_sql(struct buf *where, const char *environment_id, const struc
     question_where(where, environment_id, window, CLOCK_END, filters);
     buf_addf(where, " AND ifNull(%s = ", of->column);
     store_escape_text(where, id);
-    buf_adds(where, ", 0) AND arrayExists((s, e) -> s >= 0 AND e > s, range_start, range_end)");
+    buf_adds(where, ", 0) AND notEmpty(range_start)"); /* only ranges that hold time are stored */
 }
 
-/* The content's length; 0: no view. */
-static enum err duration_ask(struct query *q, struct span where, int64_t *duration_ms)
+/* The largest of what the expression says of a view; 0: no view. */
+static enum err largest_ask(struct query *q, struct span where, const char *expression, int64_t *out)
 {
-    struct buf sql, rows;
+    struct buf sql, rows, columns;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    buf_adds(&sql, "SELECT toInt64(max(d)), toInt64(max(e)) FROM ");
-    store_views_from(&sql, q->store, "ifNull(player_source_duration, 0) AS d, arrayReduce('max', range_end) AS e",
-                     where);
+    buf_init(&columns, SQL_BYTES_MAX);
+    buf_addf(&columns, "%s AS d", expression);
+    buf_adds(&sql, "SELECT toInt64(max(d)) FROM ");
+    store_views_from(&sql, q->store, columns.ptr, where);
     enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
     struct bytes in = bytes_of(buf_span(&rows));
-    int64_t sent = rb_i64(&in), seen = rb_i64(&in);
+    *out = rb_i64(&in);
     if (e == ERR_NONE && !in.ok) e = ERR_CORRUPT;
-    *duration_ms = sent > 0 ? sent : seen;
-    if (*duration_ms > CONTENT_MS_MAX) *duration_ms = CONTENT_MS_MAX;
-    if (*duration_ms < 0) *duration_ms = 0;
+    buf_free(&columns);
     buf_free(&sql);
     buf_free(&rows);
+    return e;
+}
+
+/* The content's length: what players say, or else how far anybody saw; 0: no view. */
+static enum err duration_ask(struct query *q, struct span where, int64_t *duration_ms)
+{
+    enum err e = largest_ask(q, where, "ifNull(player_source_duration, 0)", duration_ms);
+    if (e == ERR_NONE && *duration_ms <= 0) e = largest_ask(q, where, "arrayReduce('max', range_end)", duration_ms);
+    if (*duration_ms > CONTENT_MS_MAX) *duration_ms = CONTENT_MS_MAX;
+    if (*duration_ms < 0) *duration_ms = 0;
     return e;
 }
 

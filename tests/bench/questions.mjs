@@ -99,7 +99,7 @@ export function questions({ environment, now, facts }) {
   const query = body => ({ route: '/data/v1/query', body: { timeframe: [String(to - 30 * 86400), String(to)], ...body } });
   const subview = (what, extra) => `/data/v1/subview-metrics/playing_time/rendition/${what}?${at(7)}${extra}`;
   const parts = `FROM firstframe.views ARRAY JOIN rendition_width AS rw, rendition_height AS rh, rendition_playing_time AS ms WHERE ${end(7)} AND ms > 0`;
-  const sizes = '&group_by[]=video_source_width&group_by[]=video_source_height', ranges = `SELECT s, e, count() ${V} ${end(7)} AND video_id = '${facts.video}' AND arrayExists((s, e) -> s >= 0 AND e > s, range_start, range_end) GROUP BY range_start AS s, range_end AS e`;
+  const sizes = '&group_by[]=video_source_width&group_by[]=video_source_height', ranges = `SELECT s, e, count() ${V} ${end(7)} AND video_id = '${facts.video}' AND notEmpty(range_start) GROUP BY range_start AS s, range_end AS e`;
   return [
     { name: 'timeseries, median startup, 30 days', ...seriesOf('video_startup_time', 30, DAY, q(0.5, 'video_startup_time'), c(0.5, 'video_startup_time'), { known: startup }) },
     { name: 'timeseries, 95th startup, 30 days', ...seriesOf('video_startup_time', 30, DAY, q(0.95, 'video_startup_time'), c(0.95, 'video_startup_time'), { known: startup, extra: '&measurement=95th' }) },
