@@ -79,7 +79,7 @@ export function valueOf(metric, view) {
 }
 
 export const percentile = (values, q) => {
-  const x = [...values].sort((a, b) => a - b), h = q * (x.length - 1), low = Math.floor(h);
+  const x = Float64Array.from(values).sort(), h = q * (x.length - 1), low = Math.floor(h);
   return x[low] + (h - low) * (x[Math.min(low + 1, x.length - 1)] - x[low]);
 };
 
