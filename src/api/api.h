@@ -15,6 +15,7 @@
 #include "http/server.h"
 
 struct api;
+struct store_error;
 struct collector;
 struct watching;
 struct pipeline;
@@ -82,8 +83,8 @@ void api_fail(struct api_call *c, int status, const char *message, ...) PRINTF_L
 void api_fail_bad_request(struct api_call *c, const char *message, ...) PRINTF_LIKE(2, 3);
 /* 429, with Retry-After. */
 void api_fail_wait(struct api_call *c, unsigned seconds, const char *message);
-/* The store did not answer, or refused: 503, or 500 with a log line. */
-void api_fail_store(struct api_call *c, enum err e, const char *what);
+/* The store did not answer (503), the question was too large for it (400), or it refused (500 with a log line). */
+void api_fail_store(struct api_call *c, enum err e, const struct store_error *error);
 /* From an accounts outcome: 400, 401, 403, 404, 429 or 503 with its sentence. */
 void api_fail_accounts(struct api_call *c, enum accounts_error e);
 

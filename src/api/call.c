@@ -3,11 +3,14 @@
 #include "api/internal.h"
 
 #include "base/log.h"
+#include "store/client.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 enum { THROTTLED_WAIT_S = 30, PARAMS_MAX = 512, MESSAGE_BYTES_MAX = 1024, BODY_NODES_MAX = 20000 };
+/* ClickHouse's TIMEOUT_EXCEEDED and MEMORY_LIMIT_EXCEEDED. */
+enum { CODE_TIMEOUT = 159, CODE_MEMORY = 241 };
 
 static const char *error_type(int status)
 {
@@ -71,14 +74,24 @@ void api_fail_wait(struct api_call *c, unsigned seconds, const char *message)
     api_fail(c, 429, "%s", message);
 }
 
-void api_fail_store(struct api_call *c, enum err e, const char *what)
+void api_fail_store(struct api_call *c, enum err e, const struct store_error *error)
 {
-    if (e == ERR_UNAVAILABLE || e == ERR_TIMEOUT || e == ERR_CLOSED || e == ERR_FULL) {
+    bool busy = error->unsent; /* as many questions are asked as may be */
+    if (error->code == CODE_MEMORY || (e == ERR_FULL && !busy)) {
+        api_fail(
+            c, 400,
+            "This needs more memory than a question may use. Ask for a shorter timeframe, with more filters or for "
+            "fewer dimensions.");
+    } else if (error->code == CODE_TIMEOUT) {
+        api_fail(c, 400,
+                 "This does not finish in the time that a question has. Ask for a shorter timeframe, with more filters "
+                 "or for fewer dimensions.");
+    } else if (busy || e == ERR_UNAVAILABLE || e == ERR_TIMEOUT || e == ERR_CLOSED) {
         api_fail(c, 503, "The store does not answer at the moment. Try again shortly.");
-        return;
+    } else {
+        LOG_ERR("store_refused_question", "kind=%s what=\"%.300s\"", err_name(e), error->text);
+        api_fail(c, 500, "The store could not answer this question.");
     }
-    LOG_ERR("store_refused_question", "kind=%s what=\"%.300s\"", err_name(e), what ? what : "");
-    api_fail(c, 500, "The store could not answer this question.");
 }
 
 void api_fail_accounts(struct api_call *c, enum accounts_error e)

@@ -83,7 +83,7 @@ void api_metrics_comparison(struct api_call *c)
     struct comparison all;
     enum err e = query_comparison(&q, c->environment_id, &window, &filters, &all);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);

@@ -67,7 +67,7 @@ static void answer_values(struct api_call *c, const struct dimension *by, bool e
     struct query q = ask_query(c);
     enum err e = by ? query_values(&q, c->environment_id, &window, &filters, by, elements, &rows, &n) : ERR_NONE;
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     struct values_order by_what = {.by_field = order == 3, .descending = descending};

@@ -28,7 +28,7 @@ static bool engagement_ask(struct api_call *c, struct window *window, struct hea
     if (!ask_window(c, window) || !ask_token_filter(c, &filters) || ask_cached(c, window, CLOCK_END, 0)) return false;
     struct query q = ask_query(c);
     enum err e = query_heatmap(&q, c->environment_id, window, &filters, of, c->arguments[1], out);
-    if (e != ERR_NONE) api_fail_store(c, e, q.error.text);
+    if (e != ERR_NONE) api_fail_store(c, e, &q.error);
     return e == ERR_NONE;
 }
 

@@ -62,7 +62,7 @@ void api_errors_list(struct api_call *c)
     int64_t all;
     enum err e = query_errors(&q, c->environment_id, &window, &filters, NULL, &rows, &n, &all);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     struct error_category *list = NULL;
@@ -102,7 +102,7 @@ static bool find_error(struct api_call *c, struct window *window, struct error_r
     enum err e = number ? query_error_find(&q, c->environment_id, id, &token, out, &found) : ERR_NONE;
     if (e == ERR_NONE && found) e = query_errors(&q, c->environment_id, window, &filters, &id, &rows, &n, all);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return false;
     }
     if (!found) {

@@ -19,7 +19,7 @@ void api_metrics_overall(struct api_call *c)
     struct answer a;
     enum err e = query_overall(&q, &question, &a);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);
@@ -65,7 +65,7 @@ void api_metrics_timeseries(struct api_call *c)
     size_t n;
     enum err e = query_timeseries(&q, &question, step_s, &buckets, &n);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);
@@ -151,7 +151,7 @@ void api_metrics_breakdown(struct api_call *c)
     struct answer overall;
     enum err e = query_breakdown(&q, &question, by, &rows, &n, &overall);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     if (n) qsort_r(rows, n, sizeof *rows, segment_compare, &ordering);
@@ -197,7 +197,7 @@ void api_metrics_insights(struct api_call *c)
     size_t n;
     enum err e = query_insights(&q, &question, &rows, &n);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     if (n) qsort(rows, n, sizeof *rows, insight_compare);

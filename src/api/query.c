@@ -5,7 +5,7 @@
 #include "api/ask.h"
 #include "base/clock.h"
 
-enum { BODY_BYTES_MAX = 65536, CODE_TIMEOUT = 159, CODE_MEMORY = 241 };
+enum { BODY_BYTES_MAX = 65536 };
 
 static void print_histogram(struct jw *w, const struct pivot_metric *m, const double *counts)
 {
@@ -87,17 +87,6 @@ static void print_columns(struct jw *w, const struct pivot *p)
     jw_array_end(w);
 }
 
-static void fail_pivot(struct api_call *c, enum err e, const struct store_error *error)
-{
-    if (error->code == CODE_MEMORY || e == ERR_FULL)
-        api_fail(c, 400,
-                 "This needs more memory than a query may use; take fewer dimensions, a shorter timeframe or a lower "
-                 "limit.");
-    else if (error->code == CODE_TIMEOUT)
-        api_fail(c, 400, "This does not finish within 30 seconds; take fewer dimensions or a shorter timeframe.");
-    else api_fail_store(c, e, error->text);
-}
-
 void api_query(struct api_call *c)
 {
     struct json_doc doc;
@@ -119,7 +108,7 @@ void api_query(struct api_call *c)
     struct pivot_rows rows;
     enum err e = query_pivot(&q, c->environment_id, &p, &rows);
     if (e != ERR_NONE) {
-        fail_pivot(c, e, &q.error);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);

@@ -155,7 +155,7 @@ void api_subview_overall(struct api_call *c)
     struct query q = ask_query(c);
     enum err e = query_subview_overall(&q, &s.question, &playing_ms);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);
@@ -180,7 +180,7 @@ void api_subview_breakdown(struct api_call *c)
     struct query q = ask_query(c);
     enum err e = query_subview_breakdown(&q, &s.question, &rows);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);
@@ -250,7 +250,7 @@ void api_subview_comparison(struct api_call *c)
     struct query q = ask_query(c);
     enum err e = query_subview_comparison(&q, &s.question, by, compared, values.count, &rows);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     size_t at = 0;
@@ -321,7 +321,7 @@ void api_subview_series(struct api_call *c)
     struct query q = ask_query(c);
     enum err e = query_subview_series(&q, &s.question, step_s, &rows);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     char when[32];
@@ -422,7 +422,7 @@ void api_subview_values(struct api_call *c)
     struct query q = ask_query(c);
     enum err e = by ? query_subview_values(&q, &s.question, by, &rows) : ERR_NONE;
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     rows.n = values_match(&rows, api_param(c, "query"));

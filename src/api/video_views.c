@@ -82,7 +82,7 @@ void api_views_list(struct api_call *c)
     int64_t total;
     enum err e = query_view_list(&q, &question, &rows, &n, &total);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     jw_object(&c->json);
@@ -204,7 +204,7 @@ void api_views_show(struct api_call *c)
     bool found;
     enum err e = query_view(&q, c->environment_id, id_of(c, c->arguments[0]), &filters, &row, &found);
     if (e != ERR_NONE) {
-        api_fail_store(c, e, q.error.text);
+        api_fail_store(c, e, &q.error);
         return;
     }
     if (!found) {

@@ -11,6 +11,11 @@ struct arena_block {
     _Alignas(16) char bytes[];
 };
 
+struct arena_kept {
+    struct arena_kept *next;
+    void *memory;
+};
+
 void arena_init(struct arena *a, size_t max)
 {
     *a = (struct arena){.max = max};
@@ -30,8 +35,19 @@ static void arena_free_blocks(struct arena_block *block)
     }
 }
 
+static void arena_free_kept(struct arena *a)
+{
+    while (a->kept) {
+        struct arena_kept *next = a->kept->next;
+        free(a->kept->memory);
+        free(a->kept);
+        a->kept = next;
+    }
+}
+
 void arena_free(struct arena *a)
 {
+    arena_free_kept(a);
     arena_free_blocks(a->head);
     *a = (struct arena){.max = a->max, .block = a->block};
 }
@@ -39,6 +55,7 @@ void arena_free(struct arena *a)
 void arena_reset(struct arena *a)
 {
     a->used = 0;
+    arena_free_kept(a);
     struct arena_block *first = a->head;
     if (first == NULL) return;
     while (first->next) {
@@ -78,4 +95,12 @@ struct span arena_copy(struct arena *a, struct span s)
     if (s.len) memcpy(copy, s.ptr, s.len);
     copy[s.len] = 0;
     return (struct span){copy, s.len};
+}
+
+void arena_keep(struct arena *a, void *memory)
+{
+    struct arena_kept *kept = malloc(sizeof *kept);
+    BUG_IF(kept == NULL);
+    *kept = (struct arena_kept){.next = a->kept, .memory = memory};
+    a->kept = kept;
 }

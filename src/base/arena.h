@@ -6,8 +6,10 @@
 #include "base/base.h"
 
 struct arena_block;
+struct arena_kept;
 struct arena {
     struct arena_block *head;
+    struct arena_kept *kept;
     char *at, *end;
     size_t used, max; /* bytes handed out since the last reset, and their bound */
     size_t block;     /* bytes of a block; 0: the default, 16 KiB */
@@ -22,5 +24,7 @@ void arena_free(struct arena *a);
 void *arena_alloc(struct arena *a, size_t len) MUST_USE;
 /* A NUL-terminated copy; {NULL,0} when the bound is reached. */
 struct span arena_copy(struct arena *a, struct span s) MUST_USE;
+/* From now on the arena's: freed with free() when the arena is reset or freed. Does not count; NULL is no harm. */
+void arena_keep(struct arena *a, void *memory);
 
 #endif

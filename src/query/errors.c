@@ -42,6 +42,7 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
         }
         row->code = code.ptr ? arena_copy(q->arena, code) : code;
         row->message = message.ptr ? arena_copy(q->arena, message) : message;
+        if ((code.ptr && row->code.ptr == NULL) || (message.ptr && row->message.ptr == NULL)) return ERR_FULL;
         n++;
     }
     if (list == NULL) return ERR_FULL;

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024 };
+enum { SQL_BYTES_MAX = 4 * 1024 * 1024, ROWS_BYTES_MAX = 256 * 1024 * 1024, SEGMENTS_MAX = 2000000 };
+/* Insights leave out segments of fewer than this part of the views that the metric counts. */
+enum { SEGMENT_PART = 100000 };
 /* Dimensions that insights groups by in one scan, when every one keeps the values of its percentiles while it runs, and
  * when only sums. */
 enum { SETS_A_SCAN = 24, SETS_A_SCAN_OF_SUMS = UINT8_MAX };
@@ -299,27 +301,34 @@ static void overall_sql(struct buf *sql, const struct store *store, const struct
     buf_adds(sql, ")");
 }
 
+/* Segments and the rows that their fields point into: they may be more than the arena of a request holds, which gets
+ * both to keep in the end. */
 struct segment_list {
     struct segment *items;
     size_t n, room;
 };
 
-static struct segment *segment_add(struct arena *arena, struct segment_list *list)
+static struct segment *segment_add(struct segment_list *list)
 {
+    if (list->n == SEGMENTS_MAX) return NULL;
     if (list->n == list->room) {
-        size_t room = list->room ? list->room * 2 : 64;
-        struct segment *grown = arena_alloc(arena, room * sizeof *grown);
-        if (grown == NULL) return NULL;
-        if (list->n) memcpy(grown, list->items, list->n * sizeof *grown);
-        list->items = grown;
-        list->room = room;
+        list->room = list->room ? list->room * 2 : 64;
+        list->items = realloc(list->items, list->room * sizeof *list->items);
+        BUG_IF(list->items == NULL);
     }
     return &list->items[list->n++];
 }
 
+static void segments_keep(struct arena *arena, struct segment_list *list, struct buf *rows)
+{
+    size_t len;
+    arena_keep(arena, list->items);
+    arena_keep(arena, buf_take(rows, &len));
+}
+
 /* Reads rows of segments_sql and overall_sql; dimensions by kind. */
-static enum err segments_read(struct query *q, const struct question *question, struct span rows,
-                              const struct dimension *const *by, struct segment_list *list, struct answer *overall)
+static enum err segments_read(const struct question *question, struct span rows, const struct dimension *const *by,
+                              struct segment_list *list, struct answer *overall)
 {
     struct bytes in = bytes_of(rows);
     *overall = answer_of(question, 0, 0);
@@ -332,13 +341,9 @@ static enum err segments_read(struct query *q, const struct question *question, 
             *overall = answer;
             continue;
         }
-        struct segment *s = segment_add(q->arena, list);
+        struct segment *s = segment_add(list);
         if (s == NULL) return ERR_FULL;
-        *s = (struct segment){.answer = answer, .dimension = by[kind]};
-        if (field.ptr) {
-            s->field = arena_copy(q->arena, field);
-            if (s->field.ptr == NULL) return ERR_FULL;
-        }
+        *s = (struct segment){.answer = answer, .dimension = by[kind], .field = field};
     }
     segments_rank(question, overall, list->items, list->n);
     return ERR_NONE;
@@ -352,8 +357,8 @@ static enum err segments_run(struct query *q, const struct question *question, s
     buf_init(&rows, ROWS_BYTES_MAX);
     struct segment_list list = {0};
     enum err e = run(q, sql, &rows);
-    if (e == ERR_NONE) e = segments_read(q, question, buf_span(&rows), by, &list, overall);
-    buf_free(&rows);
+    if (e == ERR_NONE) e = segments_read(question, buf_span(&rows), by, &list, overall);
+    segments_keep(q->arena, &list, &rows);
     *out = list.items;
     *count = list.n;
     return e;
@@ -424,16 +429,18 @@ static void sets_sql(struct buf *sql, const struct store *store, const struct qu
     inner_sql(sql, store, question, extra.ptr, "");
     buf_adds(sql, " GROUP BY GROUPING SETS (");
     for (unsigned i = 0; i < n; i++) buf_addf(sql, "%s(g%u)", i ? ", " : "", i);
-    buf_adds(sql, first == 0 ? ", ()))" : "))");
+    buf_addf(sql, "%s) HAVING count() * %d >= (SELECT count() FROM ", first == 0 ? ", ()" : "", SEGMENT_PART);
+    inner_sql(sql, store, question, "", "");
+    buf_adds(sql, "))");
     buf_free(&extra);
 }
 
-/* Segments of null are not looked at (rule 90). */
-static void segments_drop_null(struct segment *list, size_t *count)
+/* Segments of null are not looked at (rule 91), nor those of too few views. */
+static void segments_drop(struct segment *list, size_t *count, int64_t all_views)
 {
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
-        if (list[i].field.ptr) list[kept++] = list[i];
+        if (list[i].field.ptr && list[i].answer.views * SEGMENT_PART >= all_views) list[kept++] = list[i];
     *count = kept;
 }
 
@@ -463,8 +470,8 @@ enum err query_insights(struct query *q, const struct question *question, struct
     buf_adds(&sql, INSIGHTS_SETTINGS);
     struct answer overall = answer_of(question, 0, 0);
     enum err e = segments_run(q, question, &sql, by, out, count, &overall);
-    if (e != ERR_NONE || !sets) return e;
-    segments_drop_null(*out, count);
+    if (e != ERR_NONE) return e;
+    segments_drop(*out, count, overall.views);
     segments_rank(question, &overall, *out, *count);
     return e;
 }
@@ -505,12 +512,11 @@ enum err query_values(struct query *q, const char *environment_id, const struct 
     while (e == ERR_NONE && bytes_left(&in)) {
         struct span field = rb_nullable_text(&in);
         int64_t views = rb_i64(&in);
-        struct segment *s = in.ok ? segment_add(q->arena, &list) : NULL;
+        struct segment *s = in.ok ? segment_add(&list) : NULL;
         if (s == NULL) e = in.ok ? ERR_FULL : ERR_CORRUPT;
-        else *s = (struct segment){.answer = {.views = views}, .dimension = by};
-        if (s && field.ptr) s->field = arena_copy(q->arena, field);
+        else *s = (struct segment){.answer = {.views = views}, .dimension = by, .field = field};
     }
-    buf_free(&rows);
+    segments_keep(q->arena, &list, &rows);
     if (list.n) qsort(list.items, list.n, sizeof *list.items, segment_more_views_first);
     *out = list.items;
     *count = list.n;

@@ -414,6 +414,7 @@ enum err query_subview_values(struct query *q, const struct subview_question *qu
         }
         *row = (struct subview_row){.playing_ms = ms};
         if (value.ptr) row->value = arena_copy(q->arena, value);
+        if (value.ptr && row->value.ptr == NULL) e = ERR_FULL;
     }
     buf_free(&rows);
     return e;
