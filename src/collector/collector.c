@@ -353,7 +353,7 @@ static void quota_filter(struct intake *in, const bool *env_over)
         const struct beacon_event *e = &b->events[i];
         const struct collector_env *env = &in->envs[e->env];
         if (!env_over[e->env] &&
-            quota_view(in->c->quotas, env->id, env->views_per_minute_max, e->view_id, e->sequence == 1, b->received_ms))
+            quota_view(in->c->quotas, env->id, env->views_per_minute_max, e->view_id, b->received_ms))
             b->events[kept++] = *e;
         else in->scratch->refused[in->refused_count++] = in->decoded.index[i];
     }
@@ -542,9 +542,22 @@ struct collector_post *collector_post_replay(struct collector *c, struct span pa
     struct scratch *scratch = scratch_take(c);
     bool ok = collector_payload_decode(c->formats, payload, scratch->json, &post->arena, &post->beacon);
     scratch_give(c, scratch);
-    if (ok) return post;
-    collector_post_release(post);
-    return NULL;
+    if (!ok) {
+        collector_post_release(post);
+        return NULL;
+    }
+    const struct beacon *b = &post->beacon;
+    for (uint32_t i = 0; i < b->event_count; i++) {
+        const struct beacon_event *e = &b->events[i];
+        bool again = i && e[-1].env == e->env && span_eq(e[-1].view_id, e->view_id);
+        if (!again) quota_view_known(c->quotas, b->envs[e->env].id, e->view_id, b->received_ms);
+    }
+    return post;
+}
+
+void collector_view_known(struct collector *c, const char *environment_id, struct span view_id)
+{
+    quota_view_known(c->quotas, environment_id, view_id, wall_now_ms());
 }
 
 void collector_dropped(struct collector *c, const char *environment_id, const char *why, uint32_t events)

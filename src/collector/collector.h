@@ -38,8 +38,11 @@ size_t collector_post_bytes(const struct collector_post *post);
 /* Answers the requests behind posts, each exactly once: 200 when durable, else 503. Posts without a ticket are passed
  * over. */
 void collector_posts_answer(struct collector *c, struct collector_post *const *posts, size_t n, bool durable);
-/* A journal record's payload as a post without a ticket. NULL: the payload is not one of ours. */
+/* A journal record's payload as a post without a ticket; its views are under way for the quotas. NULL: the payload is
+ * not one of ours. */
 struct collector_post *collector_post_replay(struct collector *c, struct span payload) MUST_USE;
+/* A view that is open at the start: the quotas let it go on. Any thread. */
+void collector_view_known(struct collector *c, const char *environment_id, struct span view_id);
 
 /* -- the collector -- */
 

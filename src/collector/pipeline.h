@@ -50,8 +50,10 @@ struct pipeline_posts {
     void *ctx;
     /* Live posts whose fate is decided, in journal order, on the journal's thread: 200 when durable, else 503. */
     void (*answer)(void *ctx, struct collector_post *const *posts, size_t n, bool durable);
-    /* A journal record back into a post; NULL when it is none (counted, logged, passed over). Pure. Keeper thread. */
+    /* A journal record back into a post; NULL when it is none (counted, logged, passed over). Keeper thread. */
     struct collector_post *(*replay)(void *ctx, struct span payload);
+    /* Each view that the checkpoint has open, before the replay; may be NULL. Shard threads. */
+    void (*known)(void *ctx, const char *environment_id, struct span view_id);
     size_t (*bytes)(const struct collector_post *post); /* memory it holds */
     /* One more reference, and one less. Any thread. */
     void (*retain)(struct collector_post *post);

@@ -13,12 +13,18 @@ static struct collector_post *posts_replay(void *ctx, struct span payload)
     return collector_post_replay(ctx, payload);
 }
 
+static void posts_known(void *ctx, const char *environment_id, struct span view_id)
+{
+    collector_view_known(ctx, environment_id, view_id);
+}
+
 struct pipeline_posts pipeline_posts_of(struct collector *c)
 {
     return (struct pipeline_posts){
         .ctx = c,
         .answer = posts_answer,
         .replay = posts_replay,
+        .known = posts_known,
         .bytes = collector_post_bytes,
         .retain = collector_post_retain,
         .release = collector_post_release,

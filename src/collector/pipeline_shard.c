@@ -97,6 +97,8 @@ static bool shard_load(struct shard *s)
         buf_init(&bytes, checkpoint_section_bytes(s->p->checkpoint, t));
         ok = shard_load_table(s, t, &bytes);
         buf_free(&bytes);
+        const struct pipeline_posts *posts = &s->p->options.posts;
+        if (ok && posts->known) view_table_each(s->tables[t], posts->known, posts->ctx);
     }
     return ok;
 }

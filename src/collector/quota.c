@@ -10,13 +10,16 @@
 enum {
     ADDRESS_SLOTS = 1 << 14,
     ENV_BUCKETS = 256,
-    ENVS_MAX = 4096,      /* environments with a quota; those beyond it have none */
-    VIEW_SLOTS = 1 << 14, /* views remembered of one environment */
+    ENVS_MAX = 4096,     /* environments with a quota; those beyond it have none */
+    VIEW_SETS = 1 << 18, /* 32 MiB, of which the system gives only the pages that are used */
+    VIEW_WAYS = 8,
+    VIEW_SILENT_S = 3600, /* after so long a view is final, and its slot free for another */
     BURST_SECONDS = 10,
 };
 
-struct quota_view_slot {
-    uint64_t hash; /* 0: free */
+struct quota_view_slot { /* a view that was counted, or refused */
+    uint64_t hash;       /* of environment and view id; 0: free */
+    uint32_t seen_s;
     bool refused;
 };
 
@@ -27,7 +30,6 @@ struct quota_env {
     int64_t events_ms; /* when events_left was true */
     int64_t minute;
     uint32_t views; /* begun in this minute */
-    struct quota_view_slot *view_slots;
 };
 
 struct quotas {
@@ -39,6 +41,7 @@ struct quotas {
     pthread_mutex_t lock;
     struct quota_env *envs[ENV_BUCKETS];
     uint32_t env_count;
+    struct quota_view_slot *views; /* VIEW_SETS of VIEW_WAYS slots; NULL until one is needed */
 };
 
 struct quotas *quotas_new(uint32_t address_requests_per_second_max)
@@ -61,13 +64,13 @@ void quotas_free(struct quotas *q)
     for (size_t i = 0; i < ENV_BUCKETS; i++) {
         while (q->envs[i]) {
             struct quota_env *next = q->envs[i]->next;
-            free(q->envs[i]->view_slots);
             free(q->envs[i]);
             q->envs[i] = next;
         }
     }
     pthread_mutex_destroy(&q->lock);
     free(q->addresses);
+    free(q->views);
     free(q);
 }
 
@@ -127,32 +130,78 @@ bool quota_events(struct quotas *q, const char *environment_id, uint32_t per_sec
     return pass;
 }
 
-static bool quota_env_view(struct quota_env *env, uint32_t per_minute_max, uint64_t hash, bool begins, int64_t now_ms)
+/* What is lost with a slot: nothing, a view that is final, one that was refused, one under way. */
+static int slot_worth(const struct quota_view_slot *slot, uint32_t now_s)
 {
-    if (env->view_slots == NULL) {
-        env->view_slots = calloc(VIEW_SLOTS, sizeof *env->view_slots);
-        BUG_IF(env->view_slots == NULL);
+    if (slot->hash == 0) return 0;
+    if ((int64_t)slot->seen_s + VIEW_SILENT_S < (int64_t)now_s) return 1;
+    return slot->refused ? 2 : 3;
+}
+
+/* Under the lock. The view's slot, or NULL; then *victim is the one to give to it: of those least worth the longest
+ * silent. */
+static struct quota_view_slot *slot_find(struct quotas *q, uint64_t hash, uint32_t now_s,
+                                         struct quota_view_slot **victim)
+{
+    if (q->views == NULL) {
+        q->views = calloc((size_t)VIEW_SETS * VIEW_WAYS, sizeof *q->views);
+        BUG_IF(q->views == NULL);
     }
-    struct quota_view_slot *slot = &env->view_slots[hash % VIEW_SLOTS];
-    if (slot->hash == hash) return !slot->refused;
-    if (!begins) return true;
+    struct quota_view_slot *set = &q->views[hash % VIEW_SETS * VIEW_WAYS];
+    *victim = set;
+    for (struct quota_view_slot *slot = set; slot < set + VIEW_WAYS; slot++) {
+        if (slot->hash == hash) return slot;
+        int less = slot_worth(slot, now_s) - slot_worth(*victim, now_s);
+        if (less < 0 || (less == 0 && slot->seen_s < (*victim)->seen_s)) *victim = slot;
+    }
+    return NULL;
+}
+
+static uint64_t view_hash(const struct quotas *q, const char *environment_id, struct span view_id)
+{
+    uint64_t hash = hash64(view_id, hash64(span_of(environment_id), q->seed));
+    return hash ? hash : 1;
+}
+
+/* Beacons of a view overtake each other and get lost: whichever comes first counts it, and decides for all. */
+static bool quota_env_view(struct quotas *q, struct quota_env *env, uint32_t per_minute_max, uint64_t hash,
+                           int64_t now_ms)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    struct quota_view_slot *victim, *slot = slot_find(q, hash, now_s, &victim);
+    if (slot) {
+        if (now_s > slot->seen_s) slot->seen_s = now_s;
+        return !slot->refused;
+    }
     if (now_ms / 60000 > env->minute) {
         env->minute = now_ms / 60000;
         env->views = 0;
     }
-    *slot = (struct quota_view_slot){hash, env->views >= per_minute_max};
-    if (!slot->refused) env->views++;
-    return !slot->refused;
+    bool pass = env->views < per_minute_max;
+    if (pass) env->views++;
+    /* A flood of refused views does not push out those under way. */
+    if (pass || slot_worth(victim, now_s) < 3) *victim = (struct quota_view_slot){hash, now_s, !pass};
+    return pass;
 }
 
-bool quota_view(struct quotas *q, const char *environment_id, uint32_t per_minute_max, struct span view_id, bool begins,
+bool quota_view(struct quotas *q, const char *environment_id, uint32_t per_minute_max, struct span view_id,
                 int64_t now_ms)
 {
     if (per_minute_max == 0) return true;
-    uint64_t hash = hash64(view_id, q->seed) | 1;
     pthread_mutex_lock(&q->lock);
     struct quota_env *env = quota_env_find(q, environment_id, now_ms);
-    bool pass = env == NULL || quota_env_view(env, per_minute_max, hash >> 1 | (uint64_t)1 << 63, begins, now_ms);
+    bool pass = env == NULL || quota_env_view(q, env, per_minute_max, view_hash(q, environment_id, view_id), now_ms);
     pthread_mutex_unlock(&q->lock);
     return pass;
+}
+
+void quota_view_known(struct quotas *q, const char *environment_id, struct span view_id, int64_t now_ms)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    uint64_t hash = view_hash(q, environment_id, view_id);
+    pthread_mutex_lock(&q->lock);
+    struct quota_view_slot *victim, *slot = slot_find(q, hash, now_s, &victim);
+    if (slot == NULL) *victim = (struct quota_view_slot){hash, now_s, false};
+    else if (now_s > slot->seen_s) slot->seen_s = now_s;
+    pthread_mutex_unlock(&q->lock);
 }

@@ -257,6 +257,15 @@ size_t view_table_open(const struct view_table *t)
     return t->open_count;
 }
 
+void view_table_each(const struct view_table *t,
+                     void (*visit)(void *ctx, const char *environment_id, struct span view_id), void *ctx)
+{
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        const struct view *v = t->slots[i] ? t->slots[i]->view : NULL;
+        if (v) visit(ctx, view_environment(v), view_key_id(v));
+    }
+}
+
 size_t view_table_bytes(const struct view_table *t)
 {
     size_t views = t->view_bytes + t->open_count * (sizeof(struct open_view) + ALLOC_OVERHEAD);

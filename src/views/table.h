@@ -48,6 +48,9 @@ int64_t view_table_tick(struct view_table *t, int64_t now_ms);
  * later. */
 void view_table_replaying(struct view_table *t, bool on);
 size_t view_table_open(const struct view_table *t);
+/* Each open view, in no order. */
+void view_table_each(const struct view_table *t,
+                     void (*visit)(void *ctx, const char *environment_id, struct span view_id), void *ctx);
 size_t view_table_bytes(const struct view_table *t); /* memory, for the bench and /metrics */
 /* Shard of a view: hash of environment id and view id. */
 uint64_t view_key_hash(const char *environment_id, struct span view_id);

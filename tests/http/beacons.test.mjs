@@ -5,10 +5,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
-import { Server, firstframe, until, withServer } from '../lib/server.mjs';
+import { Server, firstframe, sleep, until, withServer } from '../lib/server.mjs';
 
 // A request with exactly these headers; fetch adds its own.
 function send(server, body, { path: to = '/', method = 'POST', headers = {}, agent } = {}) {
@@ -223,6 +224,44 @@ test('what an environment decides: Do-Not-Track, queries, quotas; always answere
   update('--views-per-minute-max', '0', '--disabled', 'yes');
   await until_dropped('disabled_env', n => [event('off-' + n, 1)]);
 }));
+
+test('a quota of views counts whole views, in whatever order their beacons come, and lets those under way go on over a restart', async () => {
+  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'firstframe-quota-'));
+  const server = new Server({ data });
+  firstframe(['environment', 'update', server.environment_id, '--data', data, '--views-per-minute-max', '3']);
+  try {
+    await server.start();
+    const NAMES = ['play', 'playing', 'hb', 'viewend'];
+    const send = (id, ...numbers) => taken(server, numbers.map(n => ({ e: NAMES[n - 1], ake: server.env_key, xid: id, xsqno: n, uti: Date.now() })));
+    const minute = async () => { // a whole minute from its begin, if too little of the present one is left
+      if (Date.now() % 60_000 > 40_000) await sleep(60_000 - Date.now() % 60_000 + 100);
+    };
+    await minute();
+    await send('open', 1, 2);
+    for (let i = 0; i < 6; i++) await send('late-' + i, 2, 3); // 2 of these have room
+    for (let i = 0; i < 6; i++) await send('late-' + i, 1);
+    for (let i = 0; i < 6; i++) await send('late-' + i, 4);
+    assert.equal(await dropped(server, 'over_quota'), 4 * 4);
+    for (let i = 0; i < 2; i++) assert.equal((await view(server, 'late-' + i)).events.length, 4);
+    await server.kill('SIGKILL');
+    await server.start();
+    await minute();
+    for (let i = 0; i < 6; i++) await send('after-' + i, 3); // 3 of these
+    await send('open', 3, 4);
+    assert.equal((await view(server, 'open')).events.length, 4);
+    assert.equal(await dropped(server, 'over_quota'), 3);
+    await server.kill('SIGTERM'); // the open ones into a checkpoint
+    await server.start();
+    await minute();
+    for (let i = 0; i < 6; i++) await send('later-' + i, 1);
+    for (let i = 0; i < 3; i++) await send('after-' + i, 1, 2, 4);
+    for (let i = 0; i < 3; i++) assert.equal((await view(server, 'after-' + i)).events.length, 4);
+    for (let i = 2; i < 6; i++) assert.equal((await server.get('/data/v1/video-views/late-' + i)).status, 404);
+  } finally {
+    await server.stop();
+    fs.rmSync(data, { recursive: true, force: true });
+  }
+});
 
 function* files(dir) {
   for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {

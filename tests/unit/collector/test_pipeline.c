@@ -274,7 +274,7 @@ static struct world *world_new(uint64_t seed)
     o->views.final_after_ms = 200 * 3600 * 1000;
     o->views.open_after_ms_max = 400 * 3600 * 1000LL;
     o->sink = (struct pipeline_sink){w, sink_row, sink_barrier, sink_wait_stored};
-    o->posts = (struct pipeline_posts){w, test_answer, test_decode, test_bytes, test_retain, test_release};
+    o->posts = (struct pipeline_posts){w, test_answer, test_decode, NULL, test_bytes, test_retain, test_release};
     o->checkpoint_bytes_min = 2000;
     o->checkpoint_seconds_min = 0;
     o->observe = test_observe;

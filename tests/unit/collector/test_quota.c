@@ -40,30 +40,66 @@ static void test_events(void **state)
     quotas_free(q);
 }
 
+static bool view_passes(struct quotas *q, const char *form, int n, int64_t now_ms)
+{
+    char id[32];
+    (void)snprintf(id, sizeof id, form, n);
+    return quota_view(q, "e", 4, span_of(id), now_ms);
+}
+
 static void test_views(void **state)
 {
     (void)state;
     struct quotas *q = quotas_new(0);
     unsigned begun = 0;
     for (int i = 0; i < 10; i++) {
-        char id[16];
-        (void)snprintf(id, sizeof id, "v%d", i);
-        bool first = quota_view(q, "e", 4, span_of(id), true, NOW);
-        assert_true(quota_view(q, "e", 4, span_of(id), false, NOW) == first); /* what follows goes the same way */
-        assert_true(quota_view(q, "e", 4, span_of(id), true, NOW + 1000) == first); /* sent again: not counted again */
+        bool first = view_passes(q, "v%d", i, NOW);
+        assert_true(view_passes(q, "v%d", i, NOW) == first);        /* what follows goes the same way */
+        assert_true(view_passes(q, "v%d", i, NOW + 1000) == first); /* and is not counted again */
         begun += first;
     }
     assert_int_equal(begun, 4);
-    assert_true(quota_view(q, "e", 4, SPAN("under way"), false, NOW));
-    assert_true(quota_view(q, "e", 4, SPAN("w"), true, NOW + 60000));
-    assert_false(quota_view(q, "e", 4, SPAN("v9"), false, NOW + 60000)); /* stays refused */
-    assert_true(quota_view(q, "e", 0, SPAN("v9"), true, NOW));
+    assert_true(view_passes(q, "w%d", 0, NOW + 60000));
+    for (int i = 0; i < 10; i++) assert_true(view_passes(q, "v%d", i, NOW + 120000) == (i < 4)); /* stays as it was */
+    assert_true(quota_view(q, "e", 0, SPAN("v9"), NOW));
+    assert_true(quota_view(q, "other", 4, SPAN("v9"), NOW)); /* another environment's view */
+    quotas_free(q);
+}
+
+/* What was let in before the start goes on and takes nothing from what begins. */
+static void test_views_known(void **state)
+{
+    (void)state;
+    struct quotas *q = quotas_new(0);
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "open%d", i);
+        quota_view_known(q, "e", span_of(id), NOW);
+    }
+    for (int i = 0; i < 20; i++) assert_true(view_passes(q, "open%d", i, NOW));
+    for (int i = 0; i < 8; i++) assert_true(view_passes(q, "new%d", i, NOW) == (i < 4));
+    /* Nor does it let in what was refused. */
+    quota_view_known(q, "e", SPAN("new7"), NOW);
+    assert_false(view_passes(q, "new%d", 7, NOW));
+    quotas_free(q);
+}
+
+/* More refused views than there are slots push out none that is under way. */
+static void test_views_flood(void **state)
+{
+    (void)state;
+    struct quotas *q = quotas_new(0);
+    for (int i = 0; i < 4; i++) assert_true(view_passes(q, "under way %d", i, NOW));
+    for (int i = 0; i < 6000000; i++) assert_false(view_passes(q, "flood %d", i, NOW + 1000));
+    for (int i = 0; i < 4; i++) assert_true(view_passes(q, "under way %d", i, NOW + 2000));
+    assert_false(view_passes(q, "flood %d", 5999999, NOW + 60000)); /* the last ones are remembered */
     quotas_free(q);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses), cmocka_unit_test(test_events),
-                                       cmocka_unit_test(test_views)};
+                                       cmocka_unit_test(test_views), cmocka_unit_test(test_views_known),
+                                       cmocka_unit_test(test_views_flood)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
