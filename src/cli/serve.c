@@ -76,6 +76,28 @@ static void answer_nothing_here(struct http_request *r)
     http_reply(r, &reply);
 }
 
+/* Of an address with too many connections: a beacon is answered as if it were taken, everything else hears why. */
+static void answer_crowd(struct http_request *r)
+{
+    struct http_header later = {SPAN("Retry-After"), SPAN("5")};
+    struct http_reply reply = {
+        .status = 503,
+        .content_type = "application/json; charset=utf-8",
+        .headers = &later,
+        .header_count = 1,
+        .body =
+            SPAN("{\"error\":{\"type\":\"service_unavailable\",\"messages\":[\"Your address has too many connections "
+                 "open.\"]}}"),
+    };
+    http_reply(r, &reply);
+}
+
+static bool is_beacon(const struct http_request *r)
+{
+    bool post = r->method == HTTP_M_POST || r->method == HTTP_M_OPTIONS;
+    return post && !is_api(r->path) && !is_reserved(r->path) && !is_lost_client(r);
+}
+
 static void app_handle(void *ctx, struct http_request *r)
 {
     struct app *app = ctx;
@@ -84,13 +106,13 @@ static void app_handle(void *ctx, struct http_request *r)
         http_reply(r, &(struct http_reply){.status = 503, .headers = &later, .header_count = 1});
         return;
     }
-    bool post = r->method == HTTP_M_POST || r->method == HTTP_M_OPTIONS;
     bool get = r->method == HTTP_M_GET || r->method == HTTP_M_HEAD;
     if (health_handle(&app->health, r)) return;
-    if (is_api(r->path)) api_handle(app->api, r);
+    if (is_beacon(r)) collector_handle(app->collector, r);
+    else if (r->crowded) answer_crowd(r);
+    else if (is_api(r->path)) api_handle(app->api, r);
     else if (get && span_starts(r->path, SPAN("/sdk/"))) assets_handle(app->assets, r);
-    else if (is_reserved(r->path) || is_lost_client(r) || (!get && !post)) answer_nothing_here(r);
-    else if (post) collector_handle(app->collector, r);
+    else if (is_reserved(r->path) || is_lost_client(r) || !get) answer_nothing_here(r);
     else assets_handle(app->assets, r);
 }
 

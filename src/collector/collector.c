@@ -520,6 +520,12 @@ void collector_handle(struct collector *c, struct http_request *r)
         http_reply(r, &reply_method);
         return;
     }
+    if (r->crowded) {
+        drop_count(&c->drops, DROP_address_connections, 1);
+        counter_add(COUNTER_beacon_requests_total, 1);
+        http_reply(r, &reply_ok);
+        return;
+    }
     struct intake in;
     memset(&in, 0, offsetof(struct intake, judgements));
     in.judgement_count = in.accepted_count = in.refused_count = 0;

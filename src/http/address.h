@@ -31,8 +31,8 @@ bool http_networks_have(const struct http_networks *n, const struct http_address
 struct http_peers;
 struct http_peers *http_peers_new(void);
 void http_peers_free(struct http_peers *p);
-/* false: that address has max already. */
-bool http_peers_enter(struct http_peers *p, const struct http_address *a, size_t max) MUST_USE;
+/* How many that address has now, this one among them. 0: it has max already, and is not counted. */
+size_t http_peers_enter(struct http_peers *p, const struct http_address *a, size_t max) MUST_USE;
 void http_peers_leave(struct http_peers *p, const struct http_address *a);
 
 #endif

@@ -160,22 +160,33 @@ static void connection_input(struct http_connection *c, const char *bytes, size_
     else http_connection_feed(c, bytes, len);
 }
 
-/* The client's address is known: false when it has too many connections. */
+/* The client's address is known: false when it has far too many connections. One of a few too many has its first
+ * request answered, since players send whatever was not answered again, for ever. */
 static bool connection_admit(struct http_connection *c)
 {
     struct http_server *s = c->loop->server;
+    size_t max = s->limits.connections_per_address_max;
     c->trusted = http_networks_have(&s->trusted, &c->client);
-    if (c->trusted || s->limits.connections_per_address_max == 0) return true; /* many clients share a proxy */
-    c->peer_counted = http_peers_enter(s->peers, &c->client, s->limits.connections_per_address_max);
-    if (!c->peer_counted) counter_add(COUNTER_http_connections_address_refused_total, 1);
+    if (c->trusted || max == 0) return true; /* many clients share a proxy */
+    size_t count = http_peers_enter(s->peers, &c->client, max * HTTP_CROWD);
+    c->peer_counted = count > 0;
+    c->crowded = count > max;
+    if (count == 0 || c->crowded) counter_add(COUNTER_http_connections_address_refused_total, 1);
     return c->peer_counted;
+}
+
+void http_connection_idle(struct http_connection *c)
+{
+    const struct http_limits *limits = &c->loop->server->limits;
+    int idle_ms = limits->idle_timeout_ms;
+    if (c->crowded && limits->header_timeout_ms < idle_ms) idle_ms = limits->header_timeout_ms;
+    http_connection_phase(c, HTTP_P_IDLE, idle_ms);
 }
 
 static void connection_ready(struct http_connection *c)
 {
-    const struct http_limits *limits = &c->loop->server->limits;
-    if (c->loop->server->tls) http_connection_phase(c, HTTP_P_START, limits->header_timeout_ms);
-    else http_connection_phase(c, HTTP_P_IDLE, limits->idle_timeout_ms);
+    if (c->loop->server->tls) http_connection_phase(c, HTTP_P_START, c->loop->server->limits.header_timeout_ms);
+    else http_connection_idle(c);
 }
 
 static void connection_proxy(struct http_connection *c, const char *bytes, size_t len)

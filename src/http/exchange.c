@@ -37,7 +37,8 @@ struct http_exchange *http_exchange_take(struct http_connection *c)
     } else {
         e = exchange_new(loop);
     }
-    e->request = (struct http_request){.arena = &e->arena, .connection = c, .headers = e->headers, .client = c->client};
+    e->request = (struct http_request){
+        .arena = &e->arena, .connection = c, .headers = e->headers, .client = c->client, .crowded = c->crowded};
     e->connection = c;
     e->next = NULL;
     e->deferred = e->finished = e->head_done = e->complete = e->keep_alive = e->minor_0 = e->expect_continue = false;

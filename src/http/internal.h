@@ -85,6 +85,7 @@ struct http_connection {
     bool linger;      /* after the reply: the client may still be sending */
     bool wants_proxy; /* a PROXY header must come first */
     bool peer_counted;
+    bool crowded; /* over its address's limit: one request is answered, without work */
     bool trusted; /* client is in trusted_proxies */
     bool handshaken;
     http_parser parser;
@@ -169,6 +170,9 @@ void http_connection_tick(struct http_connection *c, uint64_t now_ms);
 /* Whether bytes from the client are wanted now. */
 bool http_connection_takes(const struct http_connection *c);
 void http_connection_phase(struct http_connection *c, enum http_phase phase, int timeout_ms);
+
+/* It waits for a request. */
+void http_connection_idle(struct http_connection *c);
 
 /* send.c */
 /* The exchange's reply is ready in out: write it. */

@@ -134,6 +134,12 @@ static enum http_method method_of(unsigned method)
     }
 }
 
+/* Nobody looks into the body of a crowd's request. */
+static size_t body_bytes_keep(const struct http_connection *c)
+{
+    return c->crowded ? 0 : c->loop->server->limits.body_bytes_keep;
+}
+
 static int on_headers_complete(http_parser *p)
 {
     struct http_connection *c = p->data;
@@ -159,7 +165,7 @@ static int on_headers_complete(http_parser *p)
     e->chunked = (p->flags & F_CHUNKED) != 0;
     if (e->chunked || !(p->flags & F_CONTENTLENGTH)) return 0;
     if (p->content_length > limits->body_bytes_max) return parse_refuse(c, 413, "The body is too large");
-    r->body_cut = p->content_length > limits->body_bytes_keep;
+    r->body_cut = p->content_length > body_bytes_keep(c);
     size_t first = p->content_length < BODY_FIRST_BYTES_MAX ? (size_t)p->content_length : BODY_FIRST_BYTES_MAX;
     if (!r->body_cut && first > 0 && !http_exchange_body_room(e, first))
         return parse_refuse(c, 503, "Too many requests are being read; try again");
@@ -173,7 +179,7 @@ static int on_body(http_parser *p, const char *at, size_t len)
     const struct http_limits *limits = &c->loop->server->limits;
     e->body_seen += len;
     if (e->body_seen > limits->body_bytes_max) return parse_refuse(c, 413, "The body is too large");
-    if (e->body_seen > limits->body_bytes_keep && !e->request.body_cut) {
+    if (e->body_seen > body_bytes_keep(c) && !e->request.body_cut) {
         e->request.body_cut = true;
         http_exchange_body_drop(e);
         e->body_len = 0;

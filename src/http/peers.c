@@ -54,7 +54,7 @@ static struct peer **peers_find(struct http_peers *p, const struct http_address 
     return at;
 }
 
-bool http_peers_enter(struct http_peers *p, const struct http_address *a, size_t max)
+size_t http_peers_enter(struct http_peers *p, const struct http_address *a, size_t max)
 {
     uint8_t key[16];
     (void)pthread_mutex_lock(&p->lock);
@@ -66,10 +66,9 @@ bool http_peers_enter(struct http_peers *p, const struct http_address *a, size_t
         *at = made;
     }
     /* A limit is at least 1, so a peer that was just made is never refused and left behind with 0. */
-    bool ok = max == 0 || (*at)->count < max;
-    if (ok) (*at)->count++;
+    size_t count = (*at)->count < max ? ++(*at)->count : 0;
     (void)pthread_mutex_unlock(&p->lock);
-    return ok;
+    return count;
 }
 
 void http_peers_leave(struct http_peers *p, const struct http_address *a)

@@ -76,7 +76,7 @@ void http_reply_build(struct http_exchange *e, const struct http_reply *reply)
 {
     BUG_IF(reply->status < 200 || reply->status > 599);
     bool draining = atomic_load_explicit(&e->loop->draining, memory_order_relaxed);
-    e->close_after = reply->close || !e->keep_alive || draining;
+    e->close_after = reply->close || !e->keep_alive || draining || e->request.crowded;
     bool bodiless = reply->status == 204 || reply->status == 304;
     buf_clear(&e->out);
     reply_build_head(e, reply, !bodiless);

@@ -61,7 +61,7 @@ static void send_done(struct http_connection *c)
         http_connection_resume(c);
         return;
     }
-    http_connection_phase(c, HTTP_P_IDLE, c->loop->server->limits.idle_timeout_ms);
+    http_connection_idle(c);
     http_connection_resume(c);
 }
 

@@ -47,6 +47,8 @@ struct http_request {
     size_t header_count;
     struct span body; /* Content-Encoding gzip is NOT undone: see http_inflate */
     bool body_cut;    /* the body was longer than limits.body_bytes_keep: it was read and thrown away, body is empty */
+    bool crowded;     /* its address has too many connections: it wants an answer and no work. A body is thrown away as
+                         above, and the connection is closed after the answer */
     struct http_address client;
     bool tls;                 /* also when a trusted proxy says that its client came by https */
     int64_t received_wall_ms; /* when the last byte arrived */
@@ -83,6 +85,7 @@ void http_finish_many(const struct http_ticket *tickets, size_t n, const struct 
 
 typedef void http_handler(void *ctx, struct http_request *r);
 
+enum { HTTP_CROWD = 2 };
 struct http_limits {
     size_t header_bytes_max;            /* request line and headers together, at most 80 KiB; default 32 KiB -> 431 */
     size_t headers_max;                 /* default 100 -> 431 */
@@ -90,7 +93,9 @@ struct http_limits {
     size_t body_bytes_max;              /* longer ones up to this are read and dropped (body_cut); default 16 MiB;
                                            beyond 413 and close */
     size_t connections_max;             /* a server; default 10,000: further ones are closed at once */
-    size_t connections_per_address_max; /* default 2,000; 0 = no limit; IPv6 by /64; not for trusted proxies */
+    size_t connections_per_address_max; /* default 2,000; 0 = no limit; IPv6 by /64; not for trusted proxies. Further
+                                           ones get one (crowded) request answered; beyond HTTP_CROWD times as many
+                                           they are closed at once */
     size_t memory_bytes_max;            /* all request bodies in memory; default 512 MiB -> 503 and close */
     int header_timeout_ms;              /* from the first byte of a request to its last header; default 10 s -> 408 */
     int body_timeout_ms;                /* whole body; default 60 s -> 408 */

@@ -97,7 +97,7 @@ static bool tls_handshake(struct http_connection *c)
         return false;
     }
     c->handshaken = true;
-    http_connection_phase(c, HTTP_P_IDLE, c->loop->server->limits.idle_timeout_ms);
+    http_connection_idle(c);
     (void)http_send_cipher(c);
     return c->phase != HTTP_P_CLOSED;
 }

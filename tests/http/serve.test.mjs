@@ -83,6 +83,58 @@ test('reserved paths answer 404 inside, whatever the method; other POSTs are bea
   assert.ok(await metric(server, 'firstframe_beacons_dropped_total{reason="address_rate"}') > before);
 });
 
+// A connection of an address of its own. ask() sends one request and resolves to the whole answer; gone: closed.
+function connection(server, from) {
+  const socket = net.connect({ port: Number(new URL(server.url).port), host: '127.0.0.1', localAddress: from });
+  const state = { socket, text: '', gone: false };
+  socket.on('error', () => {}).on('data', part => { state.text += part; }).on('close', () => { state.gone = true; });
+  state.ask = async (head, body = '') => {
+    state.text = '';
+    socket.write(`${head} HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    await until('an answer', () => state.gone || /\r\n\r\n/.test(state.text));
+    return { status: Number(/^HTTP\/1.1 (\d+)/.exec(state.text)?.[1]), closes: /\r\nconnection: close\r\n/i.test(state.text), text: state.text };
+  };
+  return state;
+}
+
+test('over the connections of one address a beacon is answered 200 and the API 503, and the connection closed; far over it closed at once', async t => {
+  const server = await new Server({ serve: ['--connections-per-address-max', '3', '--trusted-proxies', 'none'] }).start();
+  t.after(() => server.stop());
+  const HERE = '127.0.0.77', shed = 'firstframe_beacons_dropped_total{reason="address_connections"}';
+  const within = [0, 1, 2].map(() => connection(server, HERE));
+  for (const one of within) {
+    const { status, closes } = await one.ask('POST /', beacon(server.env_key, 'within'));
+    assert.deepEqual([status, closes], [200, false]);
+  }
+  const crowd = [0, 1, 2].map(() => connection(server, HERE)); // up to twice as many
+  await until('the crowd', async () => await metric(server, 'firstframe_http_connections_address_refused_total') === 3);
+  const far = connection(server, HERE);
+  await until('the end of one too many', () => far.gone);
+  assert.equal(far.text, '');
+  const [taken, api, large] = await Promise.all([crowd[0].ask('POST /', beacon(server.env_key, 'over')), crowd[1].ask('GET /data/v1/video-views'),
+    crowd[2].ask('POST /some/prefix', 'x'.repeat(2_000_000))]);
+  assert.deepEqual([taken.status, taken.closes], [200, true]);
+  assert.match(taken.text, /\r\naccess-control-allow-origin: \*\r\n/i);
+  assert.deepEqual([api.status, api.closes], [503, true]);
+  assert.match(api.text, /\r\nretry-after: 5\r\n/i);
+  assert.deepEqual([large.status, large.closes], [200, true]);
+  await until('the crowd to be gone', () => crowd.every(one => one.gone));
+  assert.equal(await metric(server, shed), 2);
+  assert.equal(await metric(server, 'firstframe_http_connections_address_refused_total'), 4);
+  // Where one has left another has its place, and what was dropped is not there.
+  within[0].socket.destroy();
+  await until('a place', async () => {
+    const one = connection(server, HERE);
+    const { status, closes } = await one.ask('POST /', beacon(server.env_key, 'after'));
+    assert.equal(status, 200);
+    one.socket.destroy();
+    return !closes;
+  });
+  const seen = (await server.json('/data/v1/beacons/recent')).data.flatMap(post => post.events.map(event => event.view_id));
+  assert.ok(seen.includes('within') && seen.includes('after') && !seen.includes('over'), String(seen));
+  within.forEach(one => one.socket.destroy());
+});
+
 // server.stop() ends child too, should a test fail before it did; resolves to the exit code.
 function adopt(server, child) {
   server.child = child;

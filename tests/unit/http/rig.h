@@ -75,6 +75,7 @@ static inline void rig_handler(void *ctx, struct http_request *r)
     struct buf out;
     buf_init(&out, 65536);
     rig_describe(r, &out);
+    if (r->crowded) buf_adds(&out, " crowded");
     struct http_header extra = {SPAN("X-Extra"), SPAN("a\r\nInjected: b")};
     http_reply(r, &(struct http_reply){.status = 200,
                                        .content_type = "text/plain",

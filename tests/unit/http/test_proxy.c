@@ -2,6 +2,8 @@
  * Who the client is behind proxies: PROXY v1 and v2, Forwarded and X-Forwarded-For, and who is believed. */
 #include "rig.h"
 
+#include "base/counters.h"
+
 #include "http/proxy.h"
 
 static struct rig rig;
@@ -108,9 +110,23 @@ static void test_proxy_protocol(void **state)
         fds[i] = rig_connect(&rig);
         rig_expect(fds[i], "PROXY TCP4 203.0.113.99 10.0.0.1 1 80\r\n" GET(""), 200, "client=203.0.113.99:1 ");
     }
+    int64_t refused = counter_get(COUNTER_http_connections_address_refused_total);
+    int crowd[2];
+    for (int i = 0; i < 2; i++) {
+        crowd[i] = rig_connect(&rig);
+        assert_true(rig_send(crowd[i], SPAN("PROXY TCP4 203.0.113.99 10.0.0.1 1 80\r\n")));
+    }
+    for (int i = 0; i < RIG_WAIT_MS; i++) {
+        if (counter_get(COUNTER_http_connections_address_refused_total) >= refused + 2) break;
+        (void)usleep(1000);
+    }
     fds[2] = rig_connect(&rig);
     assert_true(rig_send(fds[2], SPAN("PROXY TCP4 203.0.113.99 10.0.0.1 1 80\r\n")));
     rig_expect_closed(fds[2]);
+    for (int i = 0; i < 2; i++) {
+        rig_expect(crowd[i], GET(""), 200, " crowded");
+        rig_expect_closed(crowd[i]);
+    }
     fds[2] = rig_connect(&rig);
     rig_expect(fds[2], "PROXY TCP4 203.0.113.98 10.0.0.1 1 80\r\n" GET(""), 200, "client=203.0.113.98:1 ");
     for (int i = 0; i < 3; i++) (void)close(fds[i]);

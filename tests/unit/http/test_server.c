@@ -246,9 +246,9 @@ static int connect_soon(unsigned last)
         int fd = rig_connect_from(&rig, last);
         if (rig_send(fd, SPAN("GET / HTTP/1.1\r\n" HOST "\r\n"))) {
             struct rig_reply r = rig_receive(fd, true);
-            int status = r.status;
+            bool stays = r.status == 200 && rig_reply_header(&r, "Connection").len == 0;
             rig_reply_free(&r);
-            if (status == 200) return fd;
+            if (stays) return fd;
         }
         (void)close(fd);
         (void)usleep(10000);
@@ -277,6 +277,12 @@ static void test_connection_limits(void **state)
     rig_stop(&rig);
 }
 
+static void wait_for_count(enum counter counter, int64_t n)
+{
+    for (int i = 0; i < RIG_WAIT_MS && counter_get(counter) < n; i++) (void)usleep(1000);
+    assert_int_equal(counter_get(counter), n);
+}
+
 static void test_address_limit(void **state)
 {
     (void)state;
@@ -290,10 +296,22 @@ static void test_address_limit(void **state)
         rig_expect(fds[i], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
     }
     int64_t refused = counter_get(COUNTER_http_connections_address_refused_total);
+    /* The next three have one request answered, without its body, and the ones after them none. */
+    int over[3];
+    for (unsigned i = 0; i < 3; i++) {
+        over[i] = rig_connect_from(&rig, 2);
+        assert_true(rig_send(over[i], SPAN("POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nab")));
+    }
+    wait_for_count(COUNTER_http_connections_address_refused_total, refused + 3);
     rig_expect_closed(rig_connect_from(&rig, 2));
-    assert_int_equal(counter_get(COUNTER_http_connections_address_refused_total), refused + 1);
+    assert_int_equal(counter_get(COUNTER_http_connections_address_refused_total), refused + 4);
     int other = rig_connect_from(&rig, 3);
     rig_expect(other, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
+    for (unsigned i = 0; i < 3; i++) {
+        rig_expect(over[i], "cdeGET /next HTTP/1.1\r\n" HOST "\r\n", 200, "body=0 cut=1 headers=2");
+        rig_expect_closed(over[i]);
+    }
+    rig_expect(fds[2], "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/"); /* those within the limit go on */
     (void)close(fds[2]);
     fds[2] = connect_soon(2);
     for (int i = 0; i < 3; i++) (void)close(fds[i]);
