@@ -25,6 +25,7 @@ enum {
     RECENT_BYTES_DEFAULT = 32 * 1024 * 1024,
     ANSWER_CHUNK = 256,
     ENV_KEY_BYTES_MAX = 64,
+    USER_AGENT_BYTES_MAX = 1024,
     HEADER_LIST_MAX = 1024,
 };
 
@@ -381,7 +382,7 @@ static enum drop step_quota(struct intake *in)
 /* Headers may hold any bytes; everything that is stored is UTF-8. */
 static struct span enrich_agent(struct intake *in)
 {
-    struct span sent = span_upto(http_header(in->r, "User-Agent"), FORMAT_TEXT_MAX);
+    struct span sent = span_upto(http_header(in->r, "User-Agent"), USER_AGENT_BYTES_MAX);
     char *copy = arena_alloc(&in->post->arena, sent.len);
     if (copy == NULL) return SPAN("");
     for (size_t i = 0; i < sent.len; i++) copy[i] = sent.ptr[i] >= ' ' && sent.ptr[i] < 0x7F ? sent.ptr[i] : '?';

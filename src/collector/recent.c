@@ -147,7 +147,7 @@ static struct entry *entry_new(const struct recent_post *post)
     for (uint32_t i = 0; i < keys; i++)
         p.envs[i] = (struct payload_env){post->judgements[i].key, post->judgements[i].env};
     struct buf text;
-    buf_init(&text, 2 * RECENT_BODY_BYTES_MAX + JUDGEMENTS_MAX * 2 * FORMAT_TEXT_MAX);
+    buf_init(&text, 2 * RECENT_BODY_BYTES_MAX + JUDGEMENTS_MAX * 2 * (size_t)field_type_facts(FIELD_TEXT)->most);
     payload_encode(&text, &p);
     struct entry *e = text.failed ? NULL : malloc(sizeof *e + text.len);
     if (e) {

@@ -2,12 +2,41 @@
  * The facts of fields and the names of events, from their .def tables. Constant tables only. */
 #include "views/beacon.h"
 
+#include "views/row.h"
+
+#define COLUMN(c) .column = ROW_##c, .into = "", .kept = true
+#define COLUMN_AND(c, x) .column = ROW_##c, .into = (x), .kept = true
+#define INTO(x) .column = ROW_none, .into = (x), .kept = true
+#define HEAD(x) .column = ROW_none, .into = (x), .kept = false
+#define NOWHERE .column = ROW_none, .into = "", .kept = false
 static const struct field_facts facts[FIELD_COUNT] = {
-    [FIELD_none] = {"", FIELD_TEXT, FIELD_EVENT, ""},
-#define FIELD(name, type, merge, meaning) [FIELD_##name] = {#name, FIELD_##type, FIELD_##merge, meaning},
+    [FIELD_none] = {"", FIELD_TEXT, FIELD_EVENT, NOWHERE, .most = 0, .meaning = ""},
+#define FIELD_TYPE(name, most, text)
+#define FIELD(name, type, most_, merge, target, meaning_)                                                              \
+    [FIELD_##name] = {#name, FIELD_##type, FIELD_##merge, target, .most = (most_), .meaning = (meaning_)},
 #include "views/fields.def"
 #undef FIELD
+#undef FIELD_TYPE
 };
+#undef COLUMN
+#undef COLUMN_AND
+#undef INTO
+#undef HEAD
+#undef NOWHERE
+
+static const struct field_type_facts type_facts[] = {
+#define FIELD_TYPE(name, most, text) {most, text},
+#define FIELD(name, type, most, merge, target, meaning)
+#include "views/fields.def"
+#undef FIELD
+#undef FIELD_TYPE
+};
+
+const struct field_type_facts *field_type_facts(enum field_type type)
+{
+    BUG_IF((unsigned)type >= COUNT(type_facts));
+    return &type_facts[type];
+}
 
 const struct field_facts *field_facts(enum field f)
 {

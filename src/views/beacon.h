@@ -9,32 +9,46 @@
 
 enum field {
     FIELD_none,
-#define FIELD(name, type, merge, meaning) FIELD_##name,
+#define FIELD_TYPE(name, most, text)
+#define FIELD(name, type, most, merge, target, meaning) FIELD_##name,
 #include "views/fields.def"
 #undef FIELD
+#undef FIELD_TYPE
     FIELD_COUNT
 };
 
 enum field_type {
-    FIELD_TEXT,
-    FIELD_URL,
-    FIELD_CONTEXT,
-    FIELD_MS,
-    FIELD_COUNTER,
-    FIELD_SIZE,
-    FIELD_BITRATE,
-    FIELD_TIME,
-    FIELD_NUMBER,
-    FIELD_BOOL,
-    FIELD_JSON,
-    FIELD_RANGES
+#define FIELD_TYPE(name, most, text) FIELD_##name,
+#define FIELD(name, type, most, merge, target, meaning)
+#include "views/fields.def"
+#undef FIELD
+#undef FIELD_TYPE
 };
+struct field_type_facts {
+    int64_t most; /* bytes of a text, the largest number; 0: every number */
+    const char *text;
+};
+const struct field_type_facts *field_type_facts(enum field_type type);
+
+/* FIELD_MOST_view_id; 0 where a field has no maximum of its own. */
+enum field_most {
+#define FIELD_TYPE(name, most, text)
+#define FIELD(name, type, most, merge, target, meaning) FIELD_MOST_##name = (most),
+#include "views/fields.def"
+#undef FIELD
+#undef FIELD_TYPE
+};
+
 enum field_merge { FIELD_LAST, FIELD_FIRST, FIELD_ONCE, FIELD_EVENT };
 
 struct field_facts {
     const char *name;
     enum field_type type;
     enum field_merge merge;
+    uint16_t column;  /* enum row_column that is the value as it is; ROW_none */
+    bool kept;        /* among the values of a view's events */
+    uint16_t most;    /* 0: its type's */
+    const char *into; /* columns made from it, parted by blanks; "" */
     const char *meaning;
 };
 const struct field_facts *field_facts(enum field f);

@@ -1,125 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is known about video, player, page and viewer: mostly the last value of a field under its stored name, and the
- * few columns that come from several fields. Rules 17, 19, 33 to 38, 113. */
+ * What is known about video, player, page and viewer: mostly the value of a field in the column that fields.def
+ * names, and the few columns that come from several fields. Rules 17, 19, 33 to 38, 113. */
 #include "views/fold.h"
-
-static const struct copy {
-    uint16_t column, field;
-} copies[] = {
-    {ROW_session_id, FIELD_session_id},
-    {ROW_view_session_id, FIELD_view_session_id},
-    {ROW_player_instance_id, FIELD_player_instance_id},
-    {ROW_mux_viewer_id, FIELD_mux_viewer_id},
-    {ROW_viewer_user_id, FIELD_viewer_user_id},
-    {ROW_sub_property_id, FIELD_sub_property_id},
-    {ROW_mux_api_version, FIELD_mux_api_version},
-    {ROW_mux_embed, FIELD_mux_embed},
-    {ROW_mux_embed_version, FIELD_mux_embed_version},
-    {ROW_mux_sample_rate, FIELD_mux_sample_rate},
-    {ROW_view_max_playhead_position, FIELD_view_max_playhead_position},
-    {ROW_view_total_content_playback_time, FIELD_view_total_content_playback_time},
-    {ROW_view_total_upscaling, FIELD_view_total_upscaling},
-    {ROW_view_total_downscaling, FIELD_view_total_downscaling},
-    {ROW_max_upscale_percentage, FIELD_view_max_upscale_percentage},
-    {ROW_max_downscale_percentage, FIELD_view_max_downscale_percentage},
-    {ROW_view_dropped_frame_count, FIELD_view_dropped_frame_count},
-    {ROW_player_view_count, FIELD_player_view_count},
-    {ROW_video_id, FIELD_video_id},
-    {ROW_video_title, FIELD_video_title},
-    {ROW_video_series, FIELD_video_series},
-    {ROW_video_duration, FIELD_video_duration},
-    {ROW_video_content_type, FIELD_video_content_type},
-    {ROW_video_language, FIELD_video_language_code},
-    {ROW_video_producer, FIELD_video_producer},
-    {ROW_video_encoding_variant, FIELD_video_encoding_variant},
-    {ROW_video_variant_id, FIELD_video_variant_id},
-    {ROW_video_variant_name, FIELD_video_variant_name},
-    {ROW_video_creator_id, FIELD_video_creator_id},
-    {ROW_video_affiliate, FIELD_video_affiliate},
-    {ROW_video_brand, FIELD_video_brand},
-    {ROW_cdn, FIELD_video_cdn},
-    {ROW_view_cdn_edge_pop, FIELD_view_cdn_edge_pop},
-    {ROW_view_cdn_origin, FIELD_view_cdn_origin},
-    {ROW_asset_id, FIELD_asset_id},
-    {ROW_live_stream_id, FIELD_live_stream_id},
-    {ROW_playback_id, FIELD_playback_id},
-    {ROW_view_drm_type, FIELD_view_drm_type},
-    {ROW_view_drm_level, FIELD_view_drm_level},
-    {ROW_experiment_name, FIELD_experiment_name},
-    {ROW_player_name, FIELD_player_name},
-    {ROW_player_version, FIELD_player_version},
-    {ROW_player_software, FIELD_player_software},
-    {ROW_player_software, FIELD_player_software_name}, /* wins when it is there */
-    {ROW_player_software_version, FIELD_player_software_version},
-    {ROW_player_mux_plugin_name, FIELD_player_mux_plugin_name},
-    {ROW_player_mux_plugin_version, FIELD_player_mux_plugin_version},
-    {ROW_player_autoplay, FIELD_player_autoplay_on},
-    {ROW_player_remote_played, FIELD_player_remote_played},
-    {ROW_player_language, FIELD_player_language_code},
-    {ROW_player_poster, FIELD_video_poster_url},
-    {ROW_player_height, FIELD_player_height},
-    {ROW_player_width, FIELD_player_width},
-    {ROW_player_source_domain, FIELD_video_source_domain},
-    {ROW_source_hostname, FIELD_video_source_hostname},
-    {ROW_player_source_url, FIELD_player_source_url},
-    {ROW_player_source_url, FIELD_video_source_url},
-    {ROW_source_type, FIELD_video_source_mime_type},
-    {ROW_player_source_duration, FIELD_video_source_duration},
-    {ROW_time_shift_enabled, FIELD_view_time_shift_enabled},
-    {ROW_player_playback_mode, FIELD_player_playback_mode},
-    {ROW_player_playback_mode_data, FIELD_player_playback_mode_data},
-    {ROW_page_url, FIELD_page_url},
-    {ROW_page_type, FIELD_page_type},
-    {ROW_client_application_name, FIELD_view_client_application_name},
-    {ROW_client_application_version, FIELD_view_client_application_version},
-    {ROW_viewer_connection_type, FIELD_viewer_connection_type},
-    {ROW_viewer_plan, FIELD_viewer_plan},
-    {ROW_viewer_plan_status, FIELD_viewer_plan_status},
-    {ROW_viewer_plan_category, FIELD_viewer_plan_category},
-    {ROW_preroll_ad_tag_hostname, FIELD_view_preroll_ad_tag_hostname},
-    {ROW_preroll_ad_asset_hostname, FIELD_view_preroll_ad_asset_hostname},
-    /* Browser, system, device: sent values win over the user agent's, the integrator's over the SDK's. */
-    {ROW_browser, FIELD_viewer_application_name},
-    {ROW_browser, FIELD_mux_viewer_application_name},
-    {ROW_browser_version, FIELD_viewer_application_version},
-    {ROW_browser_version, FIELD_mux_viewer_application_version},
-    {ROW_viewer_application_engine, FIELD_viewer_application_engine},
-    {ROW_viewer_application_engine, FIELD_mux_viewer_application_engine},
-    {ROW_operating_system, FIELD_viewer_os_family},
-    {ROW_operating_system, FIELD_mux_viewer_os_family},
-    {ROW_operating_system_version, FIELD_viewer_os_version},
-    {ROW_operating_system_version, FIELD_mux_viewer_os_version},
-    {ROW_viewer_os_architecture, FIELD_viewer_os_architecture},
-    {ROW_viewer_os_architecture, FIELD_mux_viewer_os_architecture},
-    {ROW_viewer_device_category, FIELD_viewer_device_category},
-    {ROW_viewer_device_category, FIELD_mux_viewer_device_category},
-    {ROW_viewer_device_manufacturer, FIELD_viewer_device_manufacturer},
-    {ROW_viewer_device_manufacturer, FIELD_mux_viewer_device_manufacturer},
-    {ROW_viewer_device_model, FIELD_viewer_device_model},
-    {ROW_viewer_device_model, FIELD_mux_viewer_device_model},
-    {ROW_viewer_device_name, FIELD_viewer_device_name},
-    {ROW_viewer_device_name, FIELD_mux_viewer_device_name},
-    {ROW_custom_1, FIELD_custom_1},
-    {ROW_custom_2, FIELD_custom_2},
-    {ROW_custom_3, FIELD_custom_3},
-    {ROW_custom_4, FIELD_custom_4},
-    {ROW_custom_5, FIELD_custom_5},
-    {ROW_custom_6, FIELD_custom_6},
-    {ROW_custom_7, FIELD_custom_7},
-    {ROW_custom_8, FIELD_custom_8},
-    {ROW_custom_9, FIELD_custom_9},
-    {ROW_custom_10, FIELD_custom_10},
-    {ROW_custom_11, FIELD_custom_11},
-    {ROW_custom_12, FIELD_custom_12},
-    {ROW_custom_13, FIELD_custom_13},
-    {ROW_custom_14, FIELD_custom_14},
-    {ROW_custom_15, FIELD_custom_15},
-    {ROW_custom_16, FIELD_custom_16},
-    {ROW_custom_17, FIELD_custom_17},
-    {ROW_custom_18, FIELD_custom_18},
-    {ROW_custom_19, FIELD_custom_19},
-    {ROW_custom_20, FIELD_custom_20},
-};
 
 static void facts_begin(struct fold *f)
 {
@@ -140,12 +22,10 @@ static void facts_step(struct fold *f, const struct fold_event *e)
     facts->trace[facts->trace_count++] = cdn;
 }
 
-static void copy_value(struct fold *f, const struct copy *copy)
+static void copy_value(struct fold *f, enum row_column to, const struct beacon_value *value)
 {
-    if (!f->known[copy->field]) return;
-    const struct beacon_value *value = &f->state[copy->field];
-    void *column = (char *)f->row + row_column_facts((enum row_column)copy->column)->offset;
-    switch (row_column_facts((enum row_column)copy->column)->kind) {
+    void *column = (char *)f->row + row_column_facts(to)->offset;
+    switch (row_column_facts(to)->kind) {
     case ROW_KIND_LC:
     case ROW_KIND_STR: *(struct span *)column = fold_copy(f, value->v.s); break;
     case ROW_KIND_I32: *(struct opt_i64 *)column = opt_int32(value->v.i); break;
@@ -156,6 +36,15 @@ static void copy_value(struct fold *f, const struct copy *copy)
     case ROW_KIND_ASTR:
     case ROW_KIND_AI64:
     case ROW_KIND_AF64: BUG_IF(true);
+    }
+}
+
+/* In the order of fields.def: the later of two fields wins its column, as the integrator's does over the SDK's. */
+static void finish_copies(struct fold *f)
+{
+    for (unsigned field = FIELD_none + 1; field < FIELD_COUNT; field++) {
+        enum row_column to = (enum row_column)field_facts((enum field)field)->column;
+        if (to != ROW_none && f->known[field]) copy_value(f, to, &f->state[field]);
     }
 }
 
@@ -286,7 +175,7 @@ static void facts_finish(struct fold *f)
     struct view_row *row = f->row;
     row->view_id = fold_copy(f, view_key_id(f->v));
     finish_viewer(f);
-    for (size_t i = 0; i < COUNT(copies); i++) copy_value(f, &copies[i]);
+    finish_copies(f);
     finish_source(f);
     finish_ranges(f);
     row->player_preload = preload_on(fold_text(f, FIELD_player_preload_on));

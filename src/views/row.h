@@ -61,7 +61,8 @@ enum row_column {
 #define COL(name, kind, rest, form, meaning) ROW_##name,
 #include "views/columns.def"
 #undef COL
-    ROW_COLUMN_COUNT
+    ROW_COLUMN_COUNT,
+    ROW_none = ROW_COLUMN_COUNT
 };
 enum row_kind {
     ROW_KIND_LC,

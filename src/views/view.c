@@ -31,7 +31,7 @@ static const struct beacon_env *event_env(const struct beacon *b, const struct b
 
 struct view *view_new(struct view_strings *strings, const struct beacon *b, const struct beacon_event *first)
 {
-    BUG_IF(first->view_id.len == 0 || first->view_id.len > VIEW_ID_BYTES_MAX);
+    BUG_IF(first->view_id.len == 0 || first->view_id.len > FIELD_MOST_view_id);
     struct view *v = calloc(1, sizeof *v + first->view_id.len);
     BUG_IF(v == NULL);
     const struct beacon_env *env = event_env(b, first);

@@ -8,79 +8,26 @@
 
 enum { VARINT_MAX = 10, TEXT_CODES = 4, SLOTS_MIN = 64, PADDED_SHORT = 2, PADDED_LONG = 4, NOT_FOUND = UINT16_MAX };
 
-/* What is not KEEP_SHARED. Not kept: what travels for the transport, what the server recomputes, what nothing shows. */
-static const uint8_t keep_of[FIELD_COUNT] = {
-    [FIELD_none] = KEEP_NOT,
-    [FIELD_env_key] = KEEP_NOT,
-    [FIELD_view_id] = KEEP_NOT,
-    [FIELD_view_sequence_number] = KEEP_NOT,
-    [FIELD_player_sequence_number] = KEEP_NOT,
-    [FIELD_viewer_time] = KEEP_NOT,
-    [FIELD_beacon_domain] = KEEP_NOT,
-    [FIELD_session_start] = KEEP_NOT,
-    [FIELD_session_expires] = KEEP_NOT,
-    [FIELD_mux_sample_number] = KEEP_NOT,
-    [FIELD_mux_view_message] = KEEP_NOT,
-    [FIELD_view_rebuffer_frequency] = KEEP_NOT,
-    [FIELD_view_rebuffer_percentage] = KEEP_NOT,
-    [FIELD_view_max_seek_time] = KEEP_NOT,
-    [FIELD_view_program_changed] = KEEP_NOT,
-    [FIELD_view_request_count] = KEEP_NOT,
-    [FIELD_view_request_failed_count] = KEEP_NOT,
-    [FIELD_view_request_canceled_count] = KEEP_NOT,
-    [FIELD_view_min_request_throughput] = KEEP_NOT,
-    [FIELD_view_average_request_throughput] = KEEP_NOT,
-    [FIELD_view_max_request_latency] = KEEP_NOT,
-    [FIELD_view_average_request_latency] = KEEP_NOT,
-    [FIELD_view_ad_request_count] = KEEP_NOT,
-    [FIELD_view_ad_request_time] = KEEP_NOT,
-    [FIELD_view_ad_played_count] = KEEP_NOT,
-    [FIELD_view_ad_clicked_count] = KEEP_NOT,
-    [FIELD_view_ad_skipped_count] = KEEP_NOT,
-    [FIELD_view_ad_view_count] = KEEP_NOT,
-    [FIELD_view_ad_view_watch_time] = KEEP_NOT,
-    [FIELD_view_preroll_request_time] = KEEP_NOT,
-    [FIELD_view_preroll_load_time] = KEEP_NOT,
-    [FIELD_view_preroll_ad_tag_domain] = KEEP_NOT,
-    [FIELD_view_preroll_ad_asset_domain] = KEEP_NOT,
-    [FIELD_view_time_to_preroll] = KEEP_NOT,
-    [FIELD_view_waiting_rebuffer_count] = KEEP_NOT,
-    [FIELD_view_waiting_rebuffer_duration] = KEEP_NOT,
-    [FIELD_view_percentage_viewed] = KEEP_NOT,
-    [FIELD_player_init_time] = KEEP_NOT,
-    [FIELD_player_load_time] = KEEP_NOT,
-    [FIELD_player_manifest_newest_program_time] = KEEP_NOT,
-    [FIELD_player_live_edge_program_time] = KEEP_NOT,
-    [FIELD_video_holdback] = KEEP_NOT,
-    [FIELD_video_part_holdback] = KEEP_NOT,
-    [FIELD_video_target_duration] = KEEP_NOT,
-    [FIELD_video_part_target_duration] = KEEP_NOT,
-    [FIELD_request_response_headers] = KEEP_NOT,
-    [FIELD_request_rendition_lists] = KEEP_NOT,
-    [FIELD_player_instance_id] = KEEP_OWN,
-    [FIELD_mux_viewer_id] = KEEP_OWN,
-    [FIELD_session_id] = KEEP_OWN,
-    [FIELD_viewer_user_id] = KEEP_OWN,
-    [FIELD_view_session_id] = KEEP_OWN,
-    [FIELD_player_error_message] = KEEP_OWN,
-    [FIELD_player_error_context] = KEEP_OWN,
-    [FIELD_player_error_data] = KEEP_INLINE,
-    [FIELD_view_device_origin] = KEEP_INLINE,
-    [FIELD_viewer_device_orientation] = KEEP_INLINE,
-    [FIELD_request_id] = KEEP_INLINE,
-    [FIELD_request_url] = KEEP_ANCHOR + 0,
-    [FIELD_video_playback_range] = KEEP_ANCHOR + 1,
+/* How texts repeat, where not among views. */
+static const uint8_t repeats_of[FIELD_COUNT] = {
+    [FIELD_player_instance_id] = REPEATS_IN_VIEW,
+    [FIELD_mux_viewer_id] = REPEATS_IN_VIEW,
+    [FIELD_session_id] = REPEATS_IN_VIEW,
+    [FIELD_viewer_user_id] = REPEATS_IN_VIEW,
+    [FIELD_view_session_id] = REPEATS_IN_VIEW,
+    [FIELD_player_error_message] = REPEATS_IN_VIEW,
+    [FIELD_player_error_context] = REPEATS_IN_VIEW,
+    [FIELD_player_error_data] = REPEATS_HARDLY,
+    [FIELD_view_device_origin] = REPEATS_HARDLY,
+    [FIELD_viewer_device_orientation] = REPEATS_HARDLY,
+    [FIELD_request_id] = REPEATS_HARDLY,
+    [FIELD_request_url] = REPEATS_BEGINNING + 0,
+    [FIELD_video_playback_range] = REPEATS_BEGINNING + 1,
 };
-
-enum view_keep view_keep_of(uint16_t field)
-{
-    return (enum view_keep)keep_of[field];
-}
 
 bool view_keeps(enum field f)
 {
-    BUG_IF((unsigned)f >= FIELD_COUNT);
-    return keep_of[f] != KEEP_NOT;
+    return field_facts(f)->kept;
 }
 
 static bool is_text(enum field_type type)
@@ -252,15 +199,15 @@ static void put_anchored(struct put *p, struct span text, unsigned which)
     put_bytes(p, span_from(text, same));
 }
 
-static void put_text_value(struct put *p, struct span text, enum view_keep keep)
+static void put_text_value(struct put *p, struct span text, enum view_repeat repeats)
 {
     struct view *v = p->v;
-    if (keep >= KEEP_ANCHOR && text.len) {
-        put_anchored(p, text, (unsigned)keep - KEEP_ANCHOR);
+    if (repeats >= REPEATS_BEGINNING && text.len) {
+        put_anchored(p, text, (unsigned)repeats - REPEATS_BEGINNING);
         return;
     }
     uint64_t hash = 0;
-    bool alone = text.len == 0 || keep == KEEP_INLINE;
+    bool alone = text.len == 0 || repeats == REPEATS_HARDLY;
     if (!alone) {
         hash = hash64(text, view_strings_seed(v->strings));
         uint16_t number = text_find(p, text, hash);
@@ -273,7 +220,7 @@ static void put_text_value(struct put *p, struct span text, enum view_keep keep)
     if (alone) {
         put_varint(p, 0);
         put_bytes(p, text);
-    } else if (keep == KEEP_OWN) {
+    } else if (repeats == REPEATS_IN_VIEW) {
         put_varint(p, 1);
         uint32_t where = put_offset(p) | TEXT_IN_DATA;
         put_bytes(p, text);
@@ -311,9 +258,10 @@ static struct span text_stripped(struct span text, enum field_type type, bool st
 
 static void put_value(struct put *p, const struct beacon_value *value, int64_t viewer_time_ms, bool strip_query)
 {
-    enum view_keep keep = (enum view_keep)keep_of[value->field];
-    if (keep == KEEP_NOT) return;
-    enum field_type type = field_facts((enum field)value->field)->type;
+    const struct field_facts *facts = field_facts((enum field)value->field);
+    if (!facts->kept) return;
+    enum view_repeat repeats = (enum view_repeat)repeats_of[value->field];
+    enum field_type type = facts->type;
     put_varint(p, value->field);
     switch (type) {
     case FIELD_MS:
@@ -327,7 +275,7 @@ static void put_value(struct put *p, const struct beacon_value *value, int64_t v
     case FIELD_URL:
     case FIELD_CONTEXT:
     case FIELD_JSON:
-    case FIELD_RANGES: put_text_value(p, text_stripped(value->v.s, type, strip_query), keep); break;
+    case FIELD_RANGES: put_text_value(p, text_stripped(value->v.s, type, strip_query), repeats); break;
     }
 }
 
@@ -354,7 +302,7 @@ static void put_event(struct put *p, const struct beacon_event *e, uint16_t post
     memcpy(p->at, &post, sizeof post);
     p->at += sizeof post;
     *p->at++ = (uint8_t)e->name;
-    if (e->name == EVENT_OTHER) put_text_value(p, e->name_text, KEEP_SHARED);
+    if (e->name == EVENT_OTHER) put_text_value(p, e->name_text, REPEATS_AMONG_VIEWS);
     put_varint(p, zigzag((int64_t)e->sequence - (int64_t)v->last_sequence));
     if (e->viewer_time_ms == INT64_MIN) {
         put_varint(p, 0);
@@ -456,7 +404,7 @@ bool view_reader_next(struct view_reader *r, struct view_record *out)
 
 static unsigned anchor_of(uint16_t field)
 {
-    return keep_of[field] >= KEEP_ANCHOR ? (unsigned)keep_of[field] - KEEP_ANCHOR : VIEW_ANCHORS;
+    return repeats_of[field] >= REPEATS_BEGINNING ? (unsigned)repeats_of[field] - REPEATS_BEGINNING : VIEW_ANCHORS;
 }
 
 static int64_t read_time(struct bytes *in, int64_t viewer_time_ms)
@@ -483,7 +431,7 @@ bool view_reader_value(struct view_reader *r, struct view_record *record, struct
     struct bytes *in = &record->values;
     if (!in->ok || bytes_left(in) == 0) return false;
     uint64_t field = bytes_varint(in);
-    if (field == 0 || field >= FIELD_COUNT || keep_of[field] == KEEP_NOT) {
+    if (field == 0 || field >= FIELD_COUNT || !view_keeps((enum field)field)) {
         in->ok = false;
         return false;
     }

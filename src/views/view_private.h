@@ -21,7 +21,7 @@
  *
  * Text numbers index `texts`: a text lies in the shard's view_strings (handle) or in data (offset | TEXT_IN_DATA), and
  * `slots` finds it by hash. Anchored texts are those that change with nearly every event but begin alike (segment
- * URLs, playback ranges). Fields that no column and no event detail needs are not kept at all: see view_keeps. */
+ * URLs, playback ranges). Fields that fields.def sends nowhere, and those of the event's head, are not kept. */
 #ifndef FF_VIEWS_VIEW_PRIVATE_H
 #define FF_VIEWS_VIEW_PRIVATE_H
 
@@ -33,7 +33,6 @@ enum {
     VIEW_END_BYTES = 128 << 10, /* of them, kept for the viewend */
     VIEW_EVENT_VALUES_MAX = 1024,
     VIEW_TEXTS_MAX = 28672, /* what 32,768 slots hold well */
-    VIEW_ID_BYTES_MAX = 128,
     VIEW_ANCHORS = 2,
     VIEW_EXPANDED_MAX = 64 << 20, /* bytes of anchors that reading all events repeats; an event repeats less than: */
     VIEW_EXPANDED_EVENT = 32 << 10,
@@ -41,14 +40,12 @@ enum {
 #define TEXT_IN_DATA 0x80000000u
 #define SEQUENCE_NONE UINT32_MAX
 
-enum view_keep {
-    KEEP_SHARED, /* texts that repeat among views; every other type */
-    KEEP_OWN,    /* texts that repeat within the view alone */
-    KEEP_INLINE, /* texts that hardly ever come again */
-    KEEP_ANCHOR, /* + anchor number */
-    KEEP_NOT = KEEP_ANCHOR + VIEW_ANCHORS,
+enum view_repeat {
+    REPEATS_AMONG_VIEWS, /* texts; every other type */
+    REPEATS_IN_VIEW,     /* texts that repeat within the view alone */
+    REPEATS_HARDLY,      /* texts that hardly ever come again */
+    REPEATS_BEGINNING,   /* + anchor number */
 };
-enum view_keep view_keep_of(uint16_t field);
 
 /* struct viewer_facts with handles instead of texts. */
 #define VIEWER_TEXTS(X)                                                                                                \

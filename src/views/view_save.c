@@ -65,7 +65,7 @@ static struct view *load_head(struct view_strings *strings, struct bytes *in)
     struct span environment = bytes_span(in, sizeof((struct view *)NULL)->environment_id);
     int64_t property_id = (int64_t)bytes_u64(in);
     struct span view_id = load_text(in);
-    if (!in->ok || version != SAVE_VERSION || view_id.len == 0 || view_id.len > VIEW_ID_BYTES_MAX) return NULL;
+    if (!in->ok || version != SAVE_VERSION || view_id.len == 0 || view_id.len > FIELD_MOST_view_id) return NULL;
     if (environment.ptr[environment.len - 1] != 0) return NULL;
     struct beacon_env env = {.property_id = property_id};
     memcpy(env.id, environment.ptr, sizeof env.id);

@@ -22,11 +22,7 @@ enum {
     FORMAT_NODES_MAX = 400000, /* JSON values and keys of one POST */
     FORMAT_KEYS_DEFAULT = 1000,
     FORMAT_KEYS_MAX = 100000, /* of one event */
-    FORMAT_VIEW_ID_MAX = 128,
     FORMAT_EVENT_NAME_MAX = 64,
-    FORMAT_TEXT_MAX = 1024, /* bytes by field type: TEXT, URL, the long ones (CONTEXT JSON RANGES) */
-    FORMAT_URL_MAX = 2048,
-    FORMAT_LONG_TEXT_MAX = 8192,
 };
 
 struct format_tally { /* what was kept out */

@@ -60,17 +60,19 @@ static bool read_text(const struct json_node *n, size_t max, struct span *out)
 bool mux_value(enum field field, const struct json_node *n, struct beacon_value *out)
 {
     out->field = (uint16_t)field;
-    switch (field_facts(field)->type) {
-    case FIELD_TEXT: return read_text(n, FORMAT_TEXT_MAX, &out->v.s);
-    case FIELD_URL: return read_text(n, FORMAT_URL_MAX, &out->v.s);
+    enum field_type type = field_facts(field)->type;
+    int64_t most = field_type_facts(type)->most;
+    switch (type) {
+    case FIELD_TEXT:
+    case FIELD_URL:
     case FIELD_CONTEXT:
     case FIELD_JSON:
-    case FIELD_RANGES: return read_text(n, FORMAT_LONG_TEXT_MAX, &out->v.s);
+    case FIELD_RANGES: return read_text(n, (size_t)most, &out->v.s);
     case FIELD_MS:
     case FIELD_COUNTER:
     case FIELD_SIZE:
-    case FIELD_BITRATE: return read_integer(n, INT32_MAX, &out->v.i);
-    case FIELD_TIME: return read_integer(n, INT64_MAX, &out->v.i);
+    case FIELD_BITRATE:
+    case FIELD_TIME: return read_integer(n, most, &out->v.i);
     case FIELD_NUMBER: return read_number(n, &out->v.d);
     case FIELD_BOOL: return read_bool(n, &out->v.i);
     }
@@ -256,7 +258,7 @@ static enum drop event_identity(const struct mux_event *e, struct beacon_event *
     if (sequence) out->sequence = (uint32_t)sequence->v.i;
     const struct beacon_value *time = event_value(e, FIELD_viewer_time);
     out->viewer_time_ms = time ? time->v.i : INT64_MIN;
-    if (out->view_id.len == 0 || out->view_id.len > FORMAT_VIEW_ID_MAX) return DROP_no_view_id;
+    if (out->view_id.len == 0 || out->view_id.len > FIELD_MOST_view_id) return DROP_no_view_id;
     return sequence ? DROP_NONE : DROP_no_sequence;
 }
 

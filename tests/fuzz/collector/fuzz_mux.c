@@ -27,7 +27,7 @@ static void check_value(const struct beacon_value *v)
     BUG_IF(v->field == FIELD_none || v->field >= FIELD_COUNT);
     enum field_type type = field_facts((enum field)v->field)->type;
     if (is_text(type)) {
-        size_t max = type == FIELD_TEXT ? FORMAT_TEXT_MAX : type == FIELD_URL ? FORMAT_URL_MAX : FORMAT_LONG_TEXT_MAX;
+        size_t max = (size_t)field_type_facts(type)->most;
         BUG_IF(v->v.s.len > max);
         for (size_t i = 0; i < v->v.s.len; i++) (void)*(const volatile char *)(v->v.s.ptr + i);
     } else if (type == FIELD_NUMBER) {
@@ -46,7 +46,7 @@ static void check_beacon(const struct format_output *out)
     BUG_IF(dropped + b->event_count != out->tally.events);
     for (uint32_t i = 0; i < b->event_count; i++) {
         const struct beacon_event *e = &b->events[i];
-        BUG_IF(e->env >= b->env_count || e->view_id.len == 0 || e->view_id.len > FORMAT_VIEW_ID_MAX);
+        BUG_IF(e->env >= b->env_count || e->view_id.len == 0 || e->view_id.len > FIELD_MOST_view_id);
         BUG_IF(e->name_text.len > FORMAT_EVENT_NAME_MAX || e->name >= EVENT_COUNT);
         BUG_IF(i && out->index[i] <= out->index[i - 1]);
         for (uint32_t v = 0; v < e->value_count; v++) check_value(&e->values[v]);
