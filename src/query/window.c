@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/window.h"
 
-enum { EPOCH_MAX_S_DIGITS = 11 };
+enum { EPOCH_MAX_S_DIGITS = 11, DAY_S = 86400 };
 
 static int64_t floor_to(int64_t t, int64_t step)
 {
@@ -40,10 +40,17 @@ static const char *parse_duration(struct span text, int64_t now_s, struct window
         return "The number of a timeframe[] duration has to be a whole number above 0.";
     if (!unit_seconds(span_from(text, (size_t)colon + 1), &unit))
         return "The unit of a timeframe[] duration has to be seconds, minutes, hours, days or weeks.";
-    if (n > (int64_t)WINDOW_DAYS_MAX * 86400 / unit) return "A timeframe[] may be at most 3660 days long.";
+    if (n > (int64_t)WINDOW_DAYS_MAX * DAY_S / unit) return "A timeframe[] may be at most 3660 days long.";
     out->start_s = now_s - n * unit;
     out->end_s = now_s;
     return NULL;
+}
+
+/* Snapping to days makes 3660 of them 3661 when they begin within one. What was answered may be asked for again. */
+static int64_t epochs_max_s(const struct window *w)
+{
+    bool snapped = w->start_s % DAY_S == 0 && (w->end_s + 1) % DAY_S == 0;
+    return (int64_t)(WINDOW_DAYS_MAX + snapped) * DAY_S;
 }
 
 static const char *parse_epochs(struct span from, struct span to, struct window *out)
@@ -55,7 +62,7 @@ static const char *parse_epochs(struct span from, struct span to, struct window 
     if (out->start_s > max || out->end_s > max) return "timeframe[] takes seconds; this looks like milliseconds.";
     if (out->start_s < 0) return "timeframe[] cannot begin before 1970.";
     if (out->start_s >= out->end_s) return "The start of timeframe[] has to be before its end.";
-    if (out->end_s - out->start_s > (int64_t)WINDOW_DAYS_MAX * 86400)
+    if (out->end_s - out->start_s > epochs_max_s(out))
         return "A timeframe[] may be at most 3660 days long.";
     return NULL;
 }

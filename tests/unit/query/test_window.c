@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 enum { NOW_S = 1795412417 }; /* 2026-11-23T05:40:17Z */
@@ -59,6 +60,38 @@ static void test_snapping_is_stable(void **state)
         assert_int_equal(again.end_s, w.end_s);
         assert_int_equal(again.step_s, w.step_s);
     }
+}
+
+/* Also of the longest window, which snapping makes longer than what may be asked for otherwise. */
+static void test_longest_window_can_be_sent_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t start_s, end_s;
+    } longest[] = {{NOW_S - INT64_C(3660) * 86400, NOW_S}, {1479427200, 1479427200 + INT64_C(3660) * 86400}};
+    for (size_t i = 0; i < COUNT(longest); i++) {
+        char from[24], to[24];
+        struct window w, again;
+        (void)snprintf(from, sizeof from, "%lld", (long long)longest[i].start_s);
+        (void)snprintf(to, sizeof to, "%lld", (long long)longest[i].end_s);
+        assert_null(parse(&w, from, to));
+        window_snap(&w);
+        (void)snprintf(from, sizeof from, "%lld", (long long)w.start_s);
+        (void)snprintf(to, sizeof to, "%lld", (long long)w.end_s - 1);
+        assert_null(parse(&again, from, to));
+        window_snap(&again);
+        assert_memory_equal(&again, &w, sizeof w);
+    }
+    struct window w;
+    assert_null(parse(&w, "3660:days", NULL));
+    window_snap(&w);
+    assert_int_equal(w.start_s, 1479168000);
+    assert_int_equal(w.end_s - 1, 1795478399);
+    assert_null(parse(&w, "1479168000", "1795478399"));
+    /* Nothing but such a window may be longer: not one that begins or ends within a day, nor a day more. */
+    assert_non_null(parse(&w, "1479167999", "1795478399"));
+    assert_non_null(parse(&w, "1479168000", "1795478400"));
+    assert_non_null(parse(&w, "1479168000", "1795564799"));
 }
 
 static void test_steps(void **state)
@@ -131,7 +164,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worked_example), cmocka_unit_test(test_default_is_a_day),
-        cmocka_unit_test(test_snapping_is_stable), cmocka_unit_test(test_steps), cmocka_unit_test(test_units),
+        cmocka_unit_test(test_snapping_is_stable),
+        cmocka_unit_test(test_longest_window_can_be_sent_back), cmocka_unit_test(test_steps), cmocka_unit_test(test_units),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_buckets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
