@@ -197,14 +197,14 @@ static bool read_words(struct api_call *c, const struct json_node *node, const c
     return true;
 }
 
-static bool read_category(struct api_call *c, struct error_category *out)
+/* What the body says goes over what out holds. */
+static bool read_category(struct api_call *c, const struct json_doc *doc, const struct json_node *body,
+                          struct error_category *out)
 {
-    struct json_doc doc;
-    const struct json_node *body = api_body_json(c, &doc);
-    return body && read_severity(c, json_get(&doc, body, "severity"), &out->severity) &&
-           read_business(c, json_get(&doc, body, "business_exception"), &out->business) &&
-           read_words(c, json_get(&doc, body, "description"), "description", out->description) &&
-           read_words(c, json_get(&doc, body, "notes"), "notes", out->notes);
+    return read_severity(c, json_get(doc, body, "severity"), &out->severity) &&
+           read_business(c, json_get(doc, body, "business_exception"), &out->business) &&
+           read_words(c, json_get(doc, body, "description"), "description", out->description) &&
+           read_words(c, json_get(doc, body, "notes"), "notes", out->notes);
 }
 
 /* The category of the code as it is now. */
@@ -228,18 +228,21 @@ void api_error_categorise(struct api_call *c)
 {
     struct window window;
     struct error_row row;
-    struct error_category category;
+    struct error_category category = {.version = 0};
+    struct json_doc doc;
     int64_t all;
     if (c->principal.filter[0]) {
         api_fail(c, 403, "Categories hold for the whole environment; a token with a filter cannot set them.");
         return;
     }
-    if (!find_error(c, &window, &row, &all)) return;
+    /* The whole body is checked before the store is asked for the error. */
+    const struct json_node *body = api_body_json(c, &doc);
+    if (body == NULL || !read_category(c, &doc, body, &category) || !find_error(c, &window, &row, &all)) return;
     if (row.code.len == 0 || row.code.len > NOTES_VALUE_MAX) {
         api_fail(c, 400, "This error has no code, or one too long, to hang a category on.");
         return;
     }
-    if (!load_category(c, row.code, &category) || !read_category(c, &category)) return;
+    if (!load_category(c, row.code, &category) || !read_category(c, &doc, body, &category)) return;
     struct actor who = api_actor(c);
     enum accounts_error e = accounts_error_category_set(c->accounts, &who, span_of(c->environment_id), &category);
     if (e != ACCOUNTS_OK) {

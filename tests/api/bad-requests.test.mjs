@@ -180,6 +180,13 @@ const requests = [
   ['GET', '/data/v1/errors?timeframe[]=9', undefined, 400, /duration/],
   ['GET', '/data/v1/errors/abc', undefined, 404, /no such error/],
   ['PATCH', '/data/v1/errors/abc', { severity: 'fatal' }, 404, /no such error/],
+  ['PATCH', '/data/v1/errors/12345', { severity: 'bad' }, 400, /^severity has to be fatal, warning, or null/],
+  ['PATCH', '/data/v1/errors/12345', { business_exception: 1 }, 400, /^business_exception has to be true, false, or null/],
+  ['PATCH', '/data/v1/errors/12345', { description: [] }, 400, /^description has to be text or null/],
+  ['PATCH', '/data/v1/errors/12345', { notes: 5 }, 400, /^notes has to be text or null/],
+  ['PATCH', '/data/v1/errors/12345', { notes: 'x'.repeat(2048) }, 400, /^notes may have at most 2047 bytes/],
+  ['PATCH', '/data/v1/errors/12345', '{', 400, /not readable as JSON/, 'bad_request'],
+  ['PATCH', '/data/v1/errors/12345', '[]', 400, /JSON object/, 'bad_request'],
   // engagement and subviews
   ['GET', '/data/v1/engagement/viewers/x/heatmap', undefined, 404, /assets, videos or playback-ids/],
   ['GET', '/data/v1/engagement/videos/x/heatmap?timeframe[]=y', undefined, 400, /duration/],
