@@ -208,6 +208,18 @@ static bool value_limit(struct api_call *c, uint32_t *out)
     return true;
 }
 
+/* values[]: as of group_by[], empty elements are absent ones. */
+static bool compared_texts(struct api_call *c, struct api_params *values)
+{
+    struct api_params given = api_params(c, "values");
+    *values = (struct api_params){given.values, 0};
+    for (size_t i = 0; i < given.count; i++)
+        if (given.values[i].len) values->values[values->count++] = given.values[i];
+    if (values->count >= 1 && values->count <= COMPARED_MAX) return true;
+    api_fail(c, 400, "values[] has to hold 1 to %d values.", COMPARED_MAX);
+    return false;
+}
+
 /* dimension and values[]; "__empty__" becomes ptr NULL in compared. */
 static bool compared_values(struct api_call *c, const struct dimension **by, struct api_params *values,
                             struct span compared[COMPARED_MAX])
@@ -220,11 +232,7 @@ static bool compared_values(struct api_call *c, const struct dimension **by, str
         api_fail(c, 400, "dimension has to be one of the view dimensions of GET .../dimensions.");
         return false;
     }
-    *values = api_params(c, "values");
-    if (values->count < 1 || values->count > COMPARED_MAX) {
-        api_fail(c, 400, "values[] has to hold 1 to %d values.", COMPARED_MAX);
-        return false;
-    }
+    if (!compared_texts(c, values)) return false;
     for (size_t i = 0; i < values->count; i++) {
         compared[i] = span_is(values->values[i], "__empty__") ? (struct span){NULL, 0} : values->values[i];
         for (size_t j = 0; j < i; j++)
