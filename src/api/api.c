@@ -123,7 +123,7 @@ static void call_run(void *ctx, void *item)
     (void)ctx;
     struct api_job *job = item;
     job->call.now_ms = wall_now_ms();
-    if (api_authorize(&job->call, job->route)) job->route->handler(&job->call);
+    if (api_authorize(&job->call, job->route) && api_params_fit(&job->call)) job->route->handler(&job->call);
     call_answer(job);
 }
 

@@ -129,6 +129,16 @@ static bool name_matches(struct span encoded, const char *name, struct arena *ar
     return span_is(decoded, name);
 }
 
+bool api_params_fit(struct api_call *c)
+{
+    struct span rest = c->request->query, key, value;
+    size_t n = 0;
+    while (http_query_next(&rest, &key, &value)) n++;
+    if (n <= PARAMS_MAX) return true;
+    api_fail(c, 400, "A request may have at most %d parameters.", PARAMS_MAX);
+    return false;
+}
+
 struct api_params api_params(struct api_call *c, const char *name)
 {
     struct span found[PARAMS_MAX], rest = c->request->query, key, value;

@@ -50,6 +50,8 @@ bool api_authorize(struct api_call *c, const struct route *route) MUST_USE;
 /* On the loop, before a password is hashed: false when a sign-in would be refused by the throttle anyway, or can be no
  * sign-in at all; the call has failed then. */
 bool api_sign_in_admit(struct api_call *c) MUST_USE;
+/* No more parameters than api_params can hold. false: the call has failed. */
+bool api_params_fit(struct api_call *c) MUST_USE;
 /* The Origin names the host this request was sent to. */
 bool api_same_origin(const struct http_request *r);
 /* The session token of the request's cookie, or empty. */

@@ -266,6 +266,11 @@ const requests = [
   [...query({ metrics: [{ metric: 'views' }], environment_id: 'other' }), 400, /does not take "environment_id"/],
   [...query('{"metrics":' + '['.repeat(40) + ']'.repeat(40) + '}'), 400, /not readable as JSON/, 'bad_request'],
   [...query(' '.repeat(70000) + '{}'), 413, /at most 65536 bytes/],
+  // more parameters than are read
+  ['GET', '/data/v1/subview-metrics/playing_time/rendition/overall?' + 'filters[]=country:US&'.repeat(513), undefined, 400, /at most 512 parameters/],
+  ['GET', '/data/v1/subview-metrics/playing_time/rendition/comparison?dimension=country&' + 'values[]=&'.repeat(512) + 'values[]=a', undefined, 400, /at most 512 parameters/],
+  ['GET', overall + 'filters[]=&'.repeat(512) + 'filters[]=bad', undefined, 400, /at most 512 parameters/],
+  ['GET', overall + 'filters[]=country:US&'.repeat(257), undefined, 400, /At most 256 filters/],
   // environments and paths
   ['GET', `${overall}${window}&environment_id=another`, undefined, 403, /not yours/],
   ['GET', '/data/v1', undefined, 404, /nothing here/],
