@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { LIST_LIMIT = 25, LIST_LIMIT_MAX = 1000, SHOWN_WINDOW_S = 86400 };
+enum { LIST_LIMIT = 25, LIST_LIMIT_MAX = 1000 };
 
 struct annotation_scope {
     bool limited;
@@ -44,11 +44,10 @@ static void print_annotation(struct jw *w, const struct annotation *n)
 
 static void answer_one(struct api_call *c, const struct annotation *n)
 {
-    int64_t now_s = c->now_ms / 1000;
     jw_object(&c->json);
     jw_key(&c->json, "data"), print_annotation(&c->json, n);
     api_total(c, 1);
-    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     jw_object_end(&c->json);
 }
 

@@ -21,7 +21,8 @@ enum {
     CACHE_BYTES_MAX = 64 * 1024 * 1024,
     WAITING_MAX = 1000,
     HASHING_THREADS = 2,
-    HASHING_WAITING_MAX = 16
+    HASHING_WAITING_MAX = 16,
+    ETAG_MAX = 24
 };
 
 struct api {
@@ -67,13 +68,18 @@ static void cors_headers(struct api_call *c)
     api_header(c, "Vary", "Origin");
 }
 
-/* Same body as the client has: 304. Only for successful reads. */
-static bool not_modified(struct api_call *c, char etag[24])
+/* Same body as the client has: 304. Only for successful reads. A timeframe that moves with the clock is left out, else
+ * nothing would ever be the same; without it the bytes are not all told, so such a tag is a weak one. */
+static bool not_modified(struct api_call *c, char etag[ETAG_MAX])
 {
     if (c->status != 200 || (c->request->method != HTTP_M_GET && c->request->method != HTTP_M_HEAD)) return false;
-    (void)snprintf(etag, 24, "\"%016llx\"", (unsigned long long)hash64(buf_span(&c->body), 0));
-    struct span known = http_header(c->request, "If-None-Match");
-    return known.len && (span_is(known, "*") || span_find_span(known, span_of(etag)) >= 0);
+    struct span body = buf_span(&c->body);
+    uint64_t hash = hash64(c->moving_to ? span_upto(body, c->moving_from) : body, 0);
+    if (c->moving_to) hash = hash64(span_from(body, c->moving_to), hash);
+    const char *weak = c->moving_to ? "W/" : "";
+    (void)snprintf(etag, ETAG_MAX, "%s\"%016llx\"", weak, (unsigned long long)hash);
+    struct span known = http_header(c->request, "If-None-Match"), opaque = span_of(etag + strlen(weak));
+    return known.len && (span_is(known, "*") || span_find_span(known, opaque) >= 0); /* compared weakly: RFC 9110, 13.1.2 */
 }
 
 static const char *content_type(const struct api_call *c)
@@ -84,7 +90,7 @@ static const char *content_type(const struct api_call *c)
 static void call_answer(struct api_job *job)
 {
     struct api_call *c = &job->call;
-    char etag[24] = "";
+    char etag[ETAG_MAX] = "";
     if (c->body.failed) {
         c->failed = false;
         c->body.failed = false;

@@ -68,8 +68,9 @@ struct api_call {
     struct jw json; /* writes into body */
     struct http_header extra[4];
     size_t extra_count;
+    size_t moving_from, moving_to; /* the bytes of body that tell the time of asking alone; to 0: there are none */
     bool failed;
-    bool keeps;               /* the answer goes into the cache under kept_as, of this generation: see ask_cached */
+    bool keeps; /* the answer goes into the cache under kept_as, of this generation: see ask_cached */
     struct hash128 kept_as;
     uint64_t generation;
     struct json_parser *parser; /* of api_body_json; freed with the call */
@@ -114,6 +115,8 @@ const struct json_node *api_body_json(struct api_call *c, struct json_doc *doc) 
 
 /* Envelope pieces: "timeframe":[start,end], inclusive end, and "total_row_count". */
 void api_timeframe(struct api_call *c, int64_t start_s, int64_t end_s_exclusive);
+/* The last 24 hours, where no time can be asked for. It is no part of what the answer's ETag stands for. */
+void api_timeframe_now(struct api_call *c);
 void api_total(struct api_call *c, int64_t rows);
 
 #define ROUTE(method, path, access, pool, handler, tag, summary) api_handler handler;

@@ -5,8 +5,6 @@
 
 #include "collector/collector.h"
 
-enum { SHOWN_WINDOW_S = 86400 };
-
 /* Whose beacons: the environment's, or with unclaimed=true those of none, which only an administrator may see: their
  * env key is unknown or their body cannot be read, so they may be anybody's. NULL: the call has failed. */
 static const char *recent_of(struct api_call *c)
@@ -22,7 +20,6 @@ static const char *recent_of(struct api_call *c)
 
 void api_beacons_recent(struct api_call *c)
 {
-    int64_t now_s = c->now_ms / 1000;
     if (c->principal.filter[0]) {
         api_fail(c, 403, "Recent beacons are not for a token with a filter: they are shown before they are views.");
         return;
@@ -35,6 +32,6 @@ void api_beacons_recent(struct api_call *c)
     jw_key(&c->json, "refused_later");
     collector_refused_later_json(c->collector, of, &c->json);
     api_total(c, (int64_t)rows);
-    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     jw_object_end(&c->json);
 }

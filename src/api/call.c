@@ -8,7 +8,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { THROTTLED_WAIT_S = 30, PARAMS_MAX = 512, MESSAGE_BYTES_MAX = 1024, BODY_NODES_MAX = 20000 };
+enum {
+    THROTTLED_WAIT_S = 30,
+    PARAMS_MAX = 512,
+    MESSAGE_BYTES_MAX = 1024,
+    BODY_NODES_MAX = 20000,
+    SHOWN_WINDOW_S = 86400
+};
 /* ClickHouse's TIMEOUT_EXCEEDED and MEMORY_LIMIT_EXCEEDED. */
 enum { CODE_TIMEOUT = 159, CODE_MEMORY = 241 };
 
@@ -231,6 +237,14 @@ void api_timeframe(struct api_call *c, int64_t start_s, int64_t end_s_exclusive)
     jw_key(&c->json, "timeframe"), jw_array(&c->json);
     jw_int(&c->json, start_s), jw_int(&c->json, end_s_exclusive - 1);
     jw_array_end(&c->json);
+}
+
+void api_timeframe_now(struct api_call *c)
+{
+    int64_t now_s = c->now_ms / 1000;
+    c->moving_from = c->body.len;
+    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    c->moving_to = c->body.len;
 }
 
 void api_total(struct api_call *c, int64_t rows)

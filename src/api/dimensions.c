@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { VALUES_LIMIT = 25, VALUES_LIMIT_MAX = 1000, LISTED_WINDOW_S = 86400 };
+enum { VALUES_LIMIT = 25, VALUES_LIMIT_MAX = 1000 };
 
 static void print_list(struct jw *w, enum dimension_list list, const char *key, int64_t *total)
 {
@@ -20,13 +20,13 @@ static void print_list(struct jw *w, enum dimension_list list, const char *key, 
 
 void api_dimensions_list(struct api_call *c)
 {
-    int64_t total = 0, now_s = c->now_ms / 1000;
+    int64_t total = 0;
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_object(&c->json);
     print_list(&c->json, DIMENSION_BASIC, "basic", &total);
     print_list(&c->json, DIMENSION_ADVANCED, "advanced", &total);
     jw_object_end(&c->json);
-    api_timeframe(c, now_s - LISTED_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     api_total(c, total);
     jw_object_end(&c->json);
 }

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-enum { SHOWN_WINDOW_S = 86400 };
 #define FILE_BYTES_MAX ((size_t)2 * 1024 * 1024 * 1024)
 
 /* A file holds the whole environment. */
@@ -60,7 +59,7 @@ void api_exports_views(struct api_call *c)
 {
     struct exporter *x = exporter_for(c);
     struct export_file *files;
-    int64_t days = 0, now_s = c->now_ms / 1000;
+    int64_t days = 0;
     if (x == NULL) return;
     size_t n = exporter_list(x, c->environment_id, &files);
     jw_object(&c->json);
@@ -76,7 +75,7 @@ void api_exports_views(struct api_call *c)
     }
     jw_array_end(&c->json);
     print_progress(c, x);
-    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     api_total(c, days);
     jw_object_end(&c->json);
     free(files);
@@ -99,7 +98,7 @@ void api_exports_list(struct api_call *c)
         listed++;
     }
     jw_array_end(&c->json);
-    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     api_total(c, listed);
     jw_object_end(&c->json);
     free(files);

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { LIST_LIMIT = 25, LIST_LIMIT_MAX = 1000, SHOWN_WINDOW_S = 86400 };
+enum { LIST_LIMIT = 25, LIST_LIMIT_MAX = 1000 };
 
 static bool error_filter(struct api_call *c, struct view_list_question *question)
 {
@@ -211,14 +211,13 @@ void api_views_show(struct api_call *c)
         api_fail(c, 404, "There is no such video view.");
         return;
     }
-    int64_t now_s = c->now_ms / 1000;
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_object(&c->json);
     print_derived(&c->json, &row, c->environment_id);
     print_columns(&c->json, &row);
     print_events(&c->json, &row);
     jw_object_end(&c->json);
-    api_timeframe(c, now_s - SHOWN_WINDOW_S, now_s + 1);
+    api_timeframe_now(c);
     api_total(c, 1);
     jw_object_end(&c->json);
 }
