@@ -79,7 +79,8 @@ static bool not_modified(struct api_call *c, char etag[ETAG_MAX])
     const char *weak = c->moving_to ? "W/" : "";
     (void)snprintf(etag, ETAG_MAX, "%s\"%016llx\"", weak, (unsigned long long)hash);
     struct span known = http_header(c->request, "If-None-Match"), opaque = span_of(etag + strlen(weak));
-    return known.len && (span_is(known, "*") || span_find_span(known, opaque) >= 0); /* compared weakly: RFC 9110, 13.1.2 */
+    /* Compared weakly (RFC 9110, 13.1.2): by what stands between the quotes. */
+    return known.len && (span_is(known, "*") || span_find_span(known, opaque) >= 0);
 }
 
 static const char *content_type(const struct api_call *c)
@@ -279,7 +280,10 @@ static void answer_other_method(struct api_job *job, struct span raw_path)
     static const struct {
         enum http_method method;
         const char *names;
-    } methods[] = {{HTTP_M_GET, "GET, HEAD"}, {HTTP_M_POST, "POST"}, {HTTP_M_PUT, "PUT"}, {HTTP_M_PATCH, "PATCH"},
+    } methods[] = {{HTTP_M_GET, "GET, HEAD"},
+                   {HTTP_M_POST, "POST"},
+                   {HTTP_M_PUT, "PUT"},
+                   {HTTP_M_PATCH, "PATCH"},
                    {HTTP_M_DELETE, "DELETE"}};
     const struct route *route;
     struct span arguments[API_ARGUMENTS_MAX];

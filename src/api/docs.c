@@ -3,6 +3,7 @@
  * sheet, so that the strictest content security policy holds. */
 #include "api/openapi.h"
 
+#include "query/subview.h"
 #include "query/tables.h"
 
 #include <stdio.h>
@@ -111,11 +112,10 @@ static void print_parameters(struct buf *out, const struct route *route, const s
         const struct parameter *p = close < 0 ? NULL : path_parameter_find(span_upto(path, (size_t)close));
         if (p) print_parameter(out, p, "path");
     }
-    for (struct span rest = span_of(o->params); rest.len;) {
-        ptrdiff_t blank = span_find(rest, ' ');
-        const struct parameter *p = parameter_find(blank < 0 ? rest : span_upto(rest, (size_t)blank));
-        if (p) print_parameter(out, p, "");
-        rest = blank < 0 ? (struct span){NULL, 0} : span_from(rest, (size_t)blank + 1);
+    struct span rest = span_of(o->params), name;
+    for (bool required; params_next(&rest, &name, &required);) {
+        const struct parameter *p = parameter_find(name);
+        if (p) print_parameter(out, p, required ? "required" : "");
     }
     buf_adds(out, "</table>");
 }
@@ -188,7 +188,10 @@ static void print_dimensions(struct buf *out)
     buf_adds(out, "<section id=\"dimensions\"><h2>Dimensions</h2><p>");
     for (size_t i = 0; i < dimension_count(); i++)
         buf_addf(out, "%s<code>%s</code>", i ? ", " : "", dimension_at(i)->id);
-    buf_adds(out, "</p></section>");
+    buf_adds(out, "</p><p>Subviews are compared by ");
+    for (size_t i = 0; i < subview_view_dimension_count(); i++)
+        buf_addf(out, "%s<code>%s</code>", i ? ", " : "", subview_view_dimension_at(i)->id);
+    buf_adds(out, ".</p></section>");
 }
 
 static void print_schema(struct buf *out, const char *name, const char *text)

@@ -2,6 +2,7 @@
 #include "api/openapi.h"
 
 #include "api/schema.h"
+#include "query/subview.h"
 #include "query/tables.h"
 
 #include <stdio.h>
@@ -103,6 +104,17 @@ const struct parameter *path_parameter_find(struct span name)
     return find_in(path_parameters, COUNT(path_parameters), name);
 }
 
+bool params_next(struct span *rest, struct span *name, bool *required)
+{
+    if (rest->len == 0) return false;
+    ptrdiff_t blank = span_find(*rest, ' ');
+    *name = blank < 0 ? *rest : span_upto(*rest, (size_t)blank);
+    *rest = blank < 0 ? (struct span){NULL, 0} : span_from(*rest, (size_t)blank + 1);
+    *required = span_ends(*name, SPAN("!"));
+    if (*required) name->len--;
+    return true;
+}
+
 size_t schema_count(void)
 {
     return COUNT(schemas);
@@ -144,13 +156,13 @@ static void write_reference(struct jw *w, const char *name)
     jw_object_end(w);
 }
 
-static bool write_parameter(struct jw *w, const struct parameter *p, bool in_path)
+static bool write_parameter(struct jw *w, const struct parameter *p, bool in_path, bool required)
 {
     jw_object(w);
     jw_key(w, "name"), jw_text(w, p->wire);
     jw_key(w, "in"), jw_text(w, in_path ? "path" : "query");
     jw_key(w, "description"), jw_text(w, p->meaning);
-    if (in_path) jw_key(w, "required"), jw_bool(w, true);
+    if (required) jw_key(w, "required"), jw_bool(w, true);
     jw_key(w, "schema");
     bool ok = schema_write(w, span_of(p->type));
     jw_object_end(w);
@@ -163,7 +175,7 @@ static bool write_path_parameters(struct jw *w, struct span path)
         path = span_from(path, (size_t)open + 1);
         ptrdiff_t close = span_find(path, '}');
         const struct parameter *p = close < 0 ? NULL : path_parameter_find(span_upto(path, (size_t)close));
-        if (p == NULL || !write_parameter(w, p, true)) return false;
+        if (p == NULL || !write_parameter(w, p, true, true)) return false;
         path = span_from(path, (size_t)close);
     }
     return true;
@@ -173,11 +185,10 @@ static bool write_parameters(struct jw *w, const struct route *route, const stru
 {
     jw_key(w, "parameters"), jw_array(w);
     bool ok = write_path_parameters(w, span_of(route->path));
-    for (struct span rest = span_of(o->params); ok && rest.len;) {
-        ptrdiff_t blank = span_find(rest, ' ');
-        const struct parameter *p = parameter_find(blank < 0 ? rest : span_upto(rest, (size_t)blank));
-        ok = p && write_parameter(w, p, false);
-        rest = blank < 0 ? (struct span){NULL, 0} : span_from(rest, (size_t)blank + 1);
+    struct span rest = span_of(o->params), name;
+    for (bool required; ok && params_next(&rest, &name, &required);) {
+        const struct parameter *p = parameter_find(name);
+        ok = p && write_parameter(w, p, false, required);
     }
     jw_array_end(w);
     return ok;
@@ -323,12 +334,12 @@ static void write_metric_ids(struct jw *w)
     jw_object_end(w);
 }
 
-static void write_dimension_ids(struct jw *w)
+static void write_dimension_ids(struct jw *w, const char *schema, size_t n, const struct dimension *(*at)(size_t))
 {
-    jw_key(w, "DimensionId"), jw_object(w);
+    jw_key(w, schema), jw_object(w);
     jw_key(w, "type"), jw_text(w, "string");
     jw_key(w, "enum"), jw_array(w);
-    for (size_t i = 0; i < dimension_count(); i++) jw_text(w, dimension_at(i)->id);
+    for (size_t i = 0; i < n; i++) jw_text(w, at(i)->id);
     jw_array_end(w);
     jw_object_end(w);
 }
@@ -344,7 +355,8 @@ static bool write_schemas(struct jw *w)
     jw_key(w, "VideoViewDetail");
     ok = ok && schema_write(w, SPAN(view_detail));
     write_metric_ids(w);
-    write_dimension_ids(w);
+    write_dimension_ids(w, "DimensionId", dimension_count(), dimension_at);
+    write_dimension_ids(w, "SubviewDimension", subview_view_dimension_count(), subview_view_dimension_at);
     jw_object_end(w);
     return ok;
 }

@@ -18,13 +18,15 @@ struct parameter {
     const char *wire; /* "timeframe[]"; of the path: the argument's name */
     const char *type, *meaning;
 };
-const struct parameter *parameter_find(struct span name);      /* of a query */
+const struct parameter *parameter_find(struct span name); /* of a query */
+/* Takes the next name from an operation's params. false: there is none. */
+bool params_next(struct span *rest, struct span *name, bool *required);
 const struct parameter *path_parameter_find(struct span name); /* "METRIC_ID" */
 
 struct schema {
     const char *name, *text;
 };
-size_t schema_count(void); /* of openapi.def; VideoViewDetail, MetricId and DimensionId come on top */
+size_t schema_count(void); /* of openapi.def; VideoViewDetail and the lists of ids come on top */
 const struct schema *schema_at(size_t i);
 const struct schema *schema_find(struct span name);
 const char *schema_view_detail(void); /* the text of VideoViewDetail */

@@ -62,8 +62,7 @@ static const char *parse_epochs(struct span from, struct span to, struct window 
     if (out->start_s > max || out->end_s > max) return "timeframe[] takes seconds; this looks like milliseconds.";
     if (out->start_s < 0) return "timeframe[] cannot begin before 1970.";
     if (out->start_s >= out->end_s) return "The start of timeframe[] has to be before its end.";
-    if (out->end_s - out->start_s > epochs_max_s(out))
-        return "A timeframe[] may be at most 3660 days long.";
+    if (out->end_s - out->start_s > epochs_max_s(out)) return "A timeframe[] may be at most 3660 days long.";
     return NULL;
 }
 

@@ -49,6 +49,17 @@ test('the document is one of OpenAPI 3.1, and everything in it leads somewhere',
   }
 });
 
+test('what may not be left out is required, and dimensions of subviews are those that are listed', async () => {
+  const required = path => document.json.paths[path].get.parameters.filter(one => one.in === 'query' && one.required).map(one => one.name);
+  const comparison = '/data/v1/subview-metrics/{METRIC_ID}/{SUBVIEW_TYPE}/comparison';
+  assert.deepEqual(required(comparison), ['dimension', 'values[]']);
+  assert.deepEqual(required('/counts'), ['token']);
+  assert.deepEqual(required('/data/v1/metrics/comparison'), []);
+  const { schema } = document.json.paths[comparison].get.parameters.find(one => one.name === 'dimension');
+  const { data } = await server.json('/data/v1/subview-metrics/rendition/dimensions');
+  assert.deepEqual(document.json.components.schemas[schema.$ref.split('/').at(-1)].enum, data.view);
+});
+
 // Places of an example that only a running server can fill: {view} and the like.
 function fill(example) {
   return example.replace(/\{(\w+)\}/g, (whole, name) => known[name] ?? whole);
