@@ -79,6 +79,7 @@ const faults = new Set();
 function look(url, method, status, text) {
   const document = watched.get(url.origin);
   if (!document || !document.find(method, url.pathname)) return;
+  document.looks = (document.looks ?? 0) + 1;
   let body;
   try { body = JSON.parse(text); } catch { body = undefined; }
   try {
@@ -87,6 +88,9 @@ function look(url, method, status, text) {
     faults.add(fault.message);
   }
 }
+
+// How many answers of the server at this address were held against its document so far.
+export const looks = url => watched.get(new URL(url).origin)?.looks ?? 0;
 
 function watchFetch() {
   const plainFetch = globalThis.fetch;
