@@ -127,8 +127,9 @@ export function score(id, measurement, overall, segment) {
   return (higher ? segment.value - overall.value : overall.value - segment.value) * segment.views;
 }
 
-// Relative to the larger of both; floor is what counts as nothing at all.
-export function close(actual, expected, what, tolerance = 1e-9, floor = 1e-3) {
+// Relative to the larger of both, however small they are: sums, means and ratios of what is never negative lose no more
+// than their last digits. A difference loses more; floor is the size of what was subtracted.
+export function close(actual, expected, what, tolerance = 1e-9, floor = 0) {
   if (actual === null || expected === null || actual === undefined || expected === undefined)
     return assert.equal(actual, expected, what);
   assert.ok(Math.abs(actual - expected) <= tolerance * Math.max(floor, Math.abs(actual), Math.abs(expected)),

@@ -177,7 +177,7 @@ for (const id of ['viewer_experience_score', 'video_startup_time']) test(`insigh
     close(row.metric, expected.value, `${row.filter_column} = ${row.filter_value}`);
     assert.equal(row.total_views, expected.views);
     assert.equal(row.total_watch_time, expected.watch);
-    close(row.negative_impact_score, score(id, measurement, overall, expected), `${row.filter_column} = ${row.filter_value}`, 1e-6);
+    close(row.negative_impact_score, score(id, measurement, overall, expected), `${row.filter_column} = ${row.filter_value}`, 1e-9, Math.abs(overall.value) * expected.views);
   }
   const worst = data.map(row => row.negative_impact_score);
   assert.deepEqual(worst, [...worst].sort((a, b) => a - b));
