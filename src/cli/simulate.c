@@ -136,6 +136,7 @@ static void feed_done(void *ctx, const struct sim_session *s, const struct sim_p
         if (r->truth == NULL) continue;
         struct sim_truth_extra extra;
         truth_extra(r, s, view, p, acks, &extra);
+        extra.arrived = arrived;
         buf_clear(&r->line);
         sim_truth_write(&r->line, s, view, &t, &extra);
         if (fwrite(r->line.ptr, 1, r->line.len, r->truth) != r->line.len) r->write_failed = true;

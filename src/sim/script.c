@@ -432,6 +432,11 @@ static void do_error(struct viewer *v, bool refusal)
 static void do_update(struct viewer *v)
 {
     set_text(v, SF_custom_3, monitor_text(&v->m, "late-%lld", (long long)rng_range(&v->rng, 1, 9)));
+    if (v->m.state[SF_custom_4].type != SIM_UNSET) { /* one comes, one goes, and the picture to a television */
+        set_text(v, SF_custom_4, "");
+        set_text(v, SF_custom_20, "late");
+        monitor_set(&v->m, SF_player_remote_played, sim_bool(true));
+    }
     monitor_sample(&v->m);
     monitor_emit(&v->m, SE_hb);
 }

@@ -27,6 +27,7 @@ struct fold {
     bool adplaying_before;
 
     bool failed, refused, error_in_break;
+    struct sim_rendition_time rendition;        /* which plays: what was known after the last renditionchange */
     double started_ms, requested_ms, failed_ms; /* viewer_time of first viewstart, play/adbreakstart, fatal error */
 };
 
@@ -90,9 +91,13 @@ static void extent(struct sim_span_of_values *e, struct sim_value v)
 static void fold_fields(struct fold *d, const struct sim_fact *f)
 {
     struct sim_truth *out = d->out;
+    /* The end may tell the next source's playhead, and its ranges with it. */
+    const bool foreign =
+        f->kind == SE_viewend && wire_number(f, SF_player_playhead_time) < number(out->last[SF_player_playhead_time]);
     for (uint32_t i = 0; i < f->pair_count; i++) {
         const struct sim_value v = f->pairs[i].value;
         const unsigned field = f->pairs[i].field;
+        if (foreign && (field == SF_player_playhead_time || field == SF_video_playback_range)) continue;
         if (v.type == SIM_NULL || v.type == SIM_UNSET) continue;
         if (keeps_first(field) && out->last[field].type != SIM_UNSET) continue;
         out->last[field] = v;
@@ -127,9 +132,50 @@ static void fold_times(struct fold *d, const struct sim_fact *f)
     if (f->kind == SE_playing || f->kind == SE_adplaying) d->played_event = true;
 }
 
+static bool same_number(double a, double b)
+{
+    return isnan(a) ? isnan(b) : !(a < b) && !(a > b);
+}
+
+static void add_rendition_time(struct fold *d, double ms)
+{
+    struct sim_truth *out = d->out;
+    if (!(ms > 0)) return;
+    for (unsigned i = 0; i < out->rendition_count; i++) {
+        struct sim_rendition_time *r = &out->renditions[i];
+        if (!same_number(r->bitrate, d->rendition.bitrate) || !same_number(r->width, d->rendition.width) ||
+            !same_number(r->height, d->rendition.height) || !same_number(r->fps, d->rendition.fps) ||
+            !sim_value_eq(r->codec, d->rendition.codec) || !sim_value_eq(r->name, d->rendition.name))
+            continue;
+        r->ms += ms;
+        return;
+    }
+    BUG_IF(out->rendition_count >= COUNT(out->renditions));
+    out->renditions[out->rendition_count] = d->rendition;
+    out->renditions[out->rendition_count++].ms = ms;
+}
+
+static void add_named_time(struct sim_named_time *times, unsigned *count, struct sim_value name, double ms)
+{
+    if (!(ms > 0)) return;
+    for (unsigned i = 0; i < *count; i++) {
+        if (!sim_value_eq(times[i].name, name)) continue;
+        times[i].ms += ms;
+        return;
+    }
+    BUG_IF(*count >= SIM_NAMED_TIMES_MAX);
+    times[(*count)++] = (struct sim_named_time){name, ms};
+}
+
+/* What was known before an event: the time since the event before it was played that way. */
+struct before {
+    double bitrate;
+    struct sim_value mode, ad_type;
+};
+
 /* Time that passed playing between the event before and this one, without what the client counted before it noticed a
  * stall; and the bitrate it was played at, which is the one known before this event. */
-static void fold_playing(struct fold *d, const struct sim_fact *f, double bitrate_before)
+static void fold_playing(struct fold *d, const struct sim_fact *f, const struct before *before)
 {
     double playing = wire_number(f, SF_view_playing_time_ms_cumulative);
     double ads = wire_number(f, SF_ad_playing_time_ms_cumulative);
@@ -154,18 +200,35 @@ static void fold_playing(struct fold *d, const struct sim_fact *f, double bitrat
         d->content_before = content;
     }
     d->playing += addend;
-    if (!(bitrate_before > 0)) return;
     double shown = fmax(0, addend - ads_addend);
-    d->weighed += shown * bitrate_before;
+    add_rendition_time(d, shown);
+    add_named_time(d->out->modes, &d->out->mode_count, before->mode, addend);
+    add_named_time(d->out->ad_types, &d->out->ad_type_count, before->ad_type, fmin(ads_addend, addend));
+    if (!(before->bitrate > 0)) return;
+    d->weighed += shown * before->bitrate;
     d->weight += shown;
-    d->weighed_content += content_addend * bitrate_before;
+    d->weighed_content += content_addend * before->bitrate;
     d->weight_content += content_addend;
+}
+
+static double positive(struct sim_value v)
+{
+    double d = number(v);
+    return d > 0 ? d : (double)NAN;
 }
 
 static void fold_rendition(struct fold *d, const struct sim_fact *f, double bitrate_before)
 {
+    const struct sim_value *last = d->out->last;
     double bitrate = wire_number(f, SF_video_source_bitrate);
     if (bitrate > 0) d->bitrate_seen = true;
+    if (f->kind == SE_renditionchange)
+        d->rendition = (struct sim_rendition_time){.bitrate = positive(last[SF_video_source_bitrate]),
+                                                   .width = positive(last[SF_video_source_width]),
+                                                   .height = positive(last[SF_video_source_height]),
+                                                   .fps = positive(last[SF_video_source_fps]),
+                                                   .codec = last[SF_video_source_codec],
+                                                   .name = last[SF_video_source_rendition_name]};
     if (f->kind != SE_renditionchange || !(bitrate > 0)) return;
     if (!(bitrate_before > 0)) return;
     struct sim_truth *out = d->out;
@@ -281,10 +344,23 @@ static void fold_error(struct fold *d, const struct sim_fact *f)
     struct sim_truth *out = d->out;
     if (f->kind == SE_adbreakstart) d->in_break = true;
     if (f->kind == SE_adbreakend || f->kind == SE_playing) d->in_break = false;
-    if (f->kind != SE_error || is_text(on_wire(f, SF_player_error_severity), "warning")) return;
+    if (f->kind != SE_error) return;
+    const bool business = is_true(on_wire(f, SF_player_error_business_exception));
+    const bool fatal = !is_text(on_wire(f, SF_player_error_severity), "warning");
+    const int at = (int)out->error_count++;
+    BUG_IF(out->error_count > COUNT(out->errors));
+    out->errors[at] = (struct sim_truth_error){.code = on_wire(f, SF_player_error_code),
+                                               .message = on_wire(f, SF_player_error_message),
+                                               .context = on_wire(f, SF_player_error_context),
+                                               .at_ms = d->viewer_ms,
+                                               .fatal = fatal,
+                                               .business = business,
+                                               .in_ad = d->in_break};
+    if (!fatal) return;
+    if (!business && out->failure_at < 0) out->failure_at = at;
+    if (business && out->refusal_at < 0) out->refusal_at = at;
     d->counts = true;
     if (!is_known(d->failed_ms)) d->failed_ms = d->viewer_ms;
-    const bool business = is_true(on_wire(f, SF_player_error_business_exception));
     /* The view's error: its first failure, else its first business exception. */
     if (business ? !d->failed && !d->refused : !d->failed) {
         out->error_code = on_wire(f, SF_player_error_code);
@@ -298,11 +374,13 @@ static void fold_error(struct fold *d, const struct sim_fact *f)
 
 static void fold_one(struct fold *d, const struct sim_fact *f)
 {
-    double bitrate_before = number(d->out->last[SF_video_source_bitrate]);
+    const struct sim_value *last = d->out->last;
+    const struct before before = {number(last[SF_video_source_bitrate]), last[SF_player_playback_mode],
+                                  last[SF_ad_type]};
     fold_times(d, f);
     fold_fields(d, f);
-    fold_playing(d, f, bitrate_before);
-    fold_rendition(d, f, bitrate_before);
+    fold_playing(d, f, &before);
+    fold_rendition(d, f, before.bitrate);
     fold_request(d, f);
     fold_live(d, f);
     fold_cdn(d, f);
@@ -496,7 +574,9 @@ static void truth_clear(struct sim_truth *t)
                             .ad_error_percentage = none,
                             .ad_break_error_percentage = none,
                             .ad_startup_error_percentage = none,
-                            .ad_exit_percentage = none};
+                            .ad_exit_percentage = none,
+                            .failure_at = -1,
+                            .refusal_at = -1};
 }
 
 bool sim_truth_fold(const struct sim_fact *facts, size_t count, struct sim_truth *out)
@@ -515,7 +595,8 @@ bool sim_truth_fold(const struct sim_fact *facts, size_t count, struct sim_truth
                      .content_ms = none,
                      .started_ms = none,
                      .requested_ms = none,
-                     .failed_ms = none};
+                     .failed_ms = none,
+                     .rendition = {.bitrate = none, .width = none, .height = none, .fps = none}};
     for (size_t i = 0; i < count; i++) {
         BUG_IF(i > 0 && facts[i].seq <= facts[i - 1].seq);
         fold_one(&d, &facts[i]);

@@ -24,6 +24,24 @@ struct sim_span_of_values {
     struct sim_value first, last;
 };
 
+/* Content playing time at one rendition; NAN and UNSET are what was not known of it. */
+struct sim_rendition_time {
+    double bitrate, width, height, fps;
+    struct sim_value codec, name;
+    double ms;
+};
+/* Playing time in one playback mode, or of one type of ad; UNSET: before any was named. */
+struct sim_named_time {
+    struct sim_value name;
+    double ms;
+};
+struct sim_truth_error {
+    struct sim_value code, message, context;
+    double at_ms; /* as on the wire */
+    bool fatal, business, in_ad;
+};
+enum { SIM_RENDITION_TIMES_MAX = 64, SIM_NAMED_TIMES_MAX = 8, SIM_ERRORS_MAX = 32 };
+
 struct sim_truth {
     struct sim_value last[SIM_FIELDS]; /* last defined value; UNSET is null */
     struct sim_span_of_values bitrate, fps, height, width, video_codec, audio_codec, dynamic_range;
@@ -48,7 +66,13 @@ struct sim_truth {
     bool playback_failure, startup_failure, business_exception, startup_business_exception, exit_before_start;
     bool ad_failure, content_failure;
     bool used_fullscreen, used_pip, used_captions, preroll_requested, preroll_played;
+    struct sim_truth_error errors[SIM_ERRORS_MAX]; /* every error event, warnings too */
+    unsigned error_count;
+    int failure_at, refusal_at; /* the first fatal ones: a failure, a business exception; -1: none */
     struct sim_value error_code, error_message, error_context; /* of the view's error */
+    struct sim_rendition_time renditions[SIM_RENDITION_TIMES_MAX];
+    struct sim_named_time modes[SIM_NAMED_TIMES_MAX], ad_types[SIM_NAMED_TIMES_MAX];
+    unsigned rendition_count, mode_count, ad_type_count;
     struct sim_value cdns[64];
     unsigned cdn_count;
 
@@ -73,6 +97,7 @@ struct sim_truth_extra {
     bool times_as_sent; /* the server takes client times as they are (backfill) */
     uint32_t beacons;   /* POSTs acknowledged that held an event of the view, copies included */
     uint32_t duplicated, reordered, lost;
+    const bool *arrived; /* as for sim_truth_view: what the timeline holds; NULL: none is written */
 };
 /* One JSON object and a newline. */
 void sim_truth_write(struct buf *out, const struct sim_session *s, unsigned view, const struct sim_truth *t,

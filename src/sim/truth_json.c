@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 struct text_row {
     const char *key;
     enum sim_field field;
@@ -56,6 +59,25 @@ static const struct text_row texts[] = {
     {"custom_1", SF_custom_1},
     {"custom_2", SF_custom_2},
     {"custom_3", SF_custom_3},
+    {"custom_4", SF_custom_4},
+    {"custom_5", SF_custom_5},
+    {"custom_6", SF_custom_6},
+    {"custom_7", SF_custom_7},
+    {"custom_8", SF_custom_8},
+    {"custom_9", SF_custom_9},
+    {"custom_10", SF_custom_10},
+    {"custom_11", SF_custom_11},
+    {"custom_12", SF_custom_12},
+    {"custom_13", SF_custom_13},
+    {"custom_14", SF_custom_14},
+    {"custom_15", SF_custom_15},
+    {"custom_16", SF_custom_16},
+    {"custom_17", SF_custom_17},
+    {"custom_18", SF_custom_18},
+    {"custom_19", SF_custom_19},
+    {"custom_20", SF_custom_20},
+    {"player_playback_mode", SF_player_playback_mode},
+    {"player_playback_mode_data", SF_player_playback_mode_data},
     {"preroll_ad_tag_hostname", SF_view_preroll_ad_tag_hostname},
     {"preroll_ad_asset_hostname", SF_view_preroll_ad_asset_hostname},
 };
@@ -156,9 +178,8 @@ static const void *member(const struct sim_truth *t, size_t at)
     return (const char *)t + at;
 }
 
-static void write_value(struct jw *w, const char *key, struct sim_value v)
+static void add_value(struct jw *w, struct sim_value v)
 {
-    jw_key(w, key);
     switch ((enum sim_type)v.type) {
     case SIM_UNSET:
     case SIM_NULL: jw_null(w); break;
@@ -169,6 +190,12 @@ static void write_value(struct jw *w, const char *key, struct sim_value v)
     case SIM_TEXT:
     case SIM_RAW: jw_string(w, span_make(v.v.text, v.len)); break;
     }
+}
+
+static void write_value(struct jw *w, const char *key, struct sim_value v)
+{
+    jw_key(w, key);
+    add_value(w, v);
 }
 
 static void write_text(struct jw *w, const char *key, struct span text)
@@ -184,15 +211,11 @@ static void write_always(struct jw *w, const char *key, struct sim_value v)
 }
 
 /* As text, the way the API gives an error's code. */
-static void write_code(struct jw *w, struct sim_value v)
+static void add_code(struct jw *w, struct sim_value v)
 {
     char text[32];
-    if (v.type == SIM_INT) {
-        size_t len = json_format_double(text, sizeof text, (double)v.v.i, true);
-        write_text(w, "player_error_code", span_make(text, len));
-        return;
-    }
-    write_value(w, "player_error_code", v);
+    if (v.type == SIM_INT) jw_string(w, span_make(text, json_format_double(text, sizeof text, (double)v.v.i, true)));
+    else add_value(w, v);
 }
 
 static void write_times(struct jw *w, const struct sim_session *s, const struct sim_truth *t, bool as_sent)
@@ -220,6 +243,10 @@ static void write_player(struct jw *w, const struct sim_truth *t)
     jw_bool(w, autoplay.type == SIM_BOOL && autoplay.v.i);
     jw_key(w, "player_preload");
     jw_bool(w, preloads);
+    const struct sim_value shifts = t->last[SF_view_time_shift_enabled];
+    jw_key(w, "time_shift_enabled");
+    jw_bool(w, shifts.type == SIM_BOOL && shifts.v.i);
+    write_value(w, "player_remote_played", t->last[SF_player_remote_played]);
     const struct sim_value name = t->last[SF_player_software_name];
     write_value(w, "player_software", name.type == SIM_UNSET ? t->last[SF_player_software] : name);
     write_value(w, "player_source_height", t->height.last);
@@ -275,6 +302,121 @@ static void write_number(struct jw *w, const char *key, double v)
     jw_double(w, v);
 }
 
+/* An error's id is the server's choice: it stands as the code and message that it must be the id of. */
+static void write_error_id(struct jw *w, const char *key, const struct sim_truth_error *e)
+{
+    jw_key(w, key);
+    if (e == NULL) {
+        jw_null(w);
+        return;
+    }
+    jw_array(w);
+    add_code(w, e->code);
+    add_value(w, e->message);
+    jw_array_end(w);
+}
+
+/* [code, message, context, time, fatal, business exception, in an ad break] of each error in order. */
+static void write_error_list(struct jw *w, const struct sim_truth *t, double shift_ms)
+{
+    jw_key(w, "errors");
+    jw_array(w);
+    for (unsigned i = 0; i < t->error_count; i++) {
+        const struct sim_truth_error *e = &t->errors[i];
+        jw_array(w);
+        add_code(w, e->code);
+        add_value(w, e->message);
+        add_value(w, e->context);
+        jw_int(w, (int64_t)(e->at_ms - shift_ms));
+        jw_bool(w, e->fatal);
+        jw_bool(w, e->business);
+        jw_bool(w, e->in_ad);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+}
+
+static void write_errors(struct jw *w, const struct sim_truth *t, double shift_ms)
+{
+    const struct sim_truth_error *failure = t->failure_at < 0 ? NULL : &t->errors[t->failure_at];
+    const struct sim_truth_error *refusal = t->refusal_at < 0 ? NULL : &t->errors[t->refusal_at];
+    const struct sim_truth_error *error = failure ? failure : refusal;
+    jw_key(w, "player_error_code");
+    add_code(w, t->error_code);
+    write_value(w, "player_error_message", t->error_message);
+    write_value(w, "player_error_context", t->error_context);
+    write_error_id(w, "error_type_id", error);
+    write_error_id(w, "playback_failure_error_type_id", failure);
+    write_error_id(w, "playback_business_exception_error_type_id", refusal);
+    write_error_id(w, "video_startup_business_exception_error_type_id", t->startup_business_exception ? refusal : NULL);
+    write_error_id(w, "ad_playback_failure_error_type_id", t->ad_failure ? failure : NULL);
+    jw_key(w, "error_last_seen");
+    if (error) jw_int(w, (int64_t)(error->at_ms - shift_ms));
+    else jw_null(w);
+    write_error_list(w, t, shift_ms);
+}
+
+/* [start, end] of each stretch that was played, in the order of playing. */
+static void write_ranges(struct jw *w, const struct sim_truth *t)
+{
+    const struct sim_value v = t->last[SF_video_playback_range];
+    struct span rest = v.type == SIM_TEXT ? span_make(v.v.text, v.len) : SPAN("");
+    jw_key(w, "ranges");
+    jw_array(w);
+    for (ptrdiff_t quote; (quote = span_find(rest, '"')) >= 0;) {
+        long long start = 0, end = 0;
+        char text[64];
+        rest = span_from(rest, (size_t)quote + 1);
+        ptrdiff_t close = span_find(rest, '"');
+        BUG_IF(close < 0 || (size_t)close >= sizeof text);
+        memcpy(text, rest.ptr, (size_t)close);
+        text[close] = 0;
+        BUG_IF(sscanf(text, "%lld:%lld", &start, &end) != 2);
+        rest = span_from(rest, (size_t)close + 1);
+        if (end <= start) continue;
+        jw_array(w);
+        jw_int(w, start);
+        jw_int(w, end);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+}
+
+static void write_named(struct jw *w, const char *key, const struct sim_named_time *times, unsigned count)
+{
+    jw_key(w, key);
+    jw_array(w);
+    for (unsigned i = 0; i < count; i++) {
+        jw_array(w);
+        add_value(w, times[i].name);
+        jw_double(w, times[i].ms);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Playing time by rendition: [bit/s, width, height, frames/s, codec, name, ms]; by playback mode and by type of ad. */
+static void write_shares(struct jw *w, const struct sim_truth *t)
+{
+    jw_key(w, "renditions");
+    jw_array(w);
+    for (unsigned i = 0; i < t->rendition_count; i++) {
+        const struct sim_rendition_time *r = &t->renditions[i];
+        jw_array(w);
+        jw_double(w, r->bitrate);
+        jw_double(w, r->width);
+        jw_double(w, r->height);
+        jw_double(w, r->fps);
+        add_value(w, r->codec);
+        add_value(w, r->name);
+        jw_double(w, r->ms);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+    write_named(w, "modes", t->modes, t->mode_count);
+    write_named(w, "ad_types", t->ad_types, t->ad_type_count);
+}
+
 /* Fields that the beacons which arrived may leave open. */
 static void write_unless_unsure(struct jw *w, const struct sim_session *s, const struct sim_truth *t, bool as_sent)
 {
@@ -283,6 +425,7 @@ static void write_unless_unsure(struct jw *w, const struct sim_session *s, const
         write_number(w, "view_content_playing_time", t->view_content_playing_time);
     }
     if (!isnan(t->ad_playing_time)) write_number(w, "ad_playing_time", t->ad_playing_time);
+    if (!t->unsure_playing) write_shares(w, t);
     write_number(w, "rendition_change_count", t->rendition_changes);
     write_number(w, "rendition_upshift_count", t->rendition_ups);
     write_number(w, "rendition_downshift_count", t->rendition_downs);
@@ -317,6 +460,67 @@ static void write_extra(struct jw *w, const struct sim_truth *t, const struct si
     jw_object_end(w);
 }
 
+struct moment {
+    const struct sim_event *event;
+    int64_t viewer_ms, playhead_ms;
+};
+
+static int moment_order(const void *a, const void *b)
+{
+    const struct moment *x = a, *y = b;
+    if (x->viewer_ms != y->viewer_ms) return x->viewer_ms < y->viewer_ms ? -1 : 1;
+    return (x->event->seq > y->event->seq) - (x->event->seq < y->event->seq);
+}
+
+static int64_t pair_int(const struct sim_session *s, const struct sim_event *e, enum sim_field field)
+{
+    for (uint32_t i = 0; i < e->pair_count; i++)
+        if (s->pairs[e->pair_at + i].field == field) return s->pairs[e->pair_at + i].value.v.i;
+    BUG_IF(true); /* every event has it */
+}
+
+/* What arrived of a view, up to its end, by the player's clock. */
+static size_t moments_find(const struct sim_session *s, unsigned view, const bool *arrived, struct moment *out)
+{
+    bool *here = calloc(s->event_count + 1, sizeof *here);
+    size_t count = 0;
+    BUG_IF(here == NULL);
+    for (uint32_t p = 0; p < s->post_count; p++)
+        for (uint32_t i = 0; arrived[p] && i < s->posts[p].event_count; i++) here[s->posts[p].event_at + i] = true;
+    for (uint32_t i = 0; i < s->event_count; i++) {
+        const struct sim_event *e = &s->events[i];
+        if (!here[i] || e->view != view) continue;
+        out[count] = (struct moment){e, pair_int(s, e, SF_viewer_time), pair_int(s, e, SF_player_playhead_time)};
+        const int64_t before_ms = count ? out[count - 1].playhead_ms : 0;
+        if (e->kind == SE_viewend && out[count].playhead_ms < before_ms) out[count].playhead_ms = before_ms;
+        count++;
+        if (e->kind == SE_viewend) break;
+    }
+    free(here);
+    qsort(out, count, sizeof *out, moment_order);
+    return count;
+}
+
+/* [name, sequence number, time by the player's clock as sent, playhead] of each event. */
+static void write_timeline(struct jw *w, const struct sim_session *s, unsigned view, const bool *arrived)
+{
+    struct moment *moments = calloc(s->event_count + 1, sizeof *moments);
+    BUG_IF(moments == NULL);
+    const size_t count = moments_find(s, view, arrived, moments);
+    jw_key(w, "timeline");
+    jw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        jw_array(w);
+        jw_text(w, sim_kind_name((enum sim_kind)moments[i].event->kind));
+        jw_int(w, moments[i].event->seq);
+        jw_int(w, moments[i].viewer_ms);
+        jw_int(w, moments[i].playhead_ms);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+    free(moments);
+}
+
 void sim_truth_write(struct buf *out, const struct sim_session *s, unsigned view, const struct sim_truth *t,
                      const struct sim_truth_extra *extra)
 {
@@ -341,11 +545,11 @@ void sim_truth_write(struct buf *out, const struct sim_session *s, unsigned view
     write_stream_type(&w, t);
     write_playback_id(&w, t);
     write_cdn(&w, t);
-    write_code(&w, t->error_code);
-    write_value(&w, "player_error_message", t->error_message);
-    write_value(&w, "player_error_context", t->error_context);
+    write_errors(&w, t, extra->times_as_sent ? 0 : (double)s->skew_ms);
+    write_ranges(&w, t);
     write_place(&w, s);
     write_extra(&w, t, extra);
+    if (extra->arrived) write_timeline(&w, s, view, extra->arrived);
     jw_object_end(&w);
     buf_addc(out, '\n');
 }

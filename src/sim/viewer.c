@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { STREAM_LIFE = 1, STREAM_IDS = 2, STREAM_PERSON = 3, HOUR_MS = 3600000 };
+enum { STREAM_LIFE = 1, STREAM_IDS = 2, STREAM_PERSON = 3, STREAM_CUSTOM = 4, HOUR_MS = 3600000 };
 
 #define CHOOSE(v, table) (&(table)[choose(&(v)->rng, sizeof(table) / sizeof((table)[0]), weight_of_##table)])
 
@@ -217,6 +217,19 @@ static void customer_set(struct viewer *v)
     if (v->player->view_session) set_uuid(v, &v->ids, SF_view_session_id);
 }
 
+/* What one site in five tells besides, by chance of its own so that the other numbers of a seed stay. */
+static void custom_set(struct viewer *v)
+{
+    static const char *const texts[] = {"blue", "a b", "\xC3\xBC\xF0\x9F\x8E\xAC", "\"', \\ \n", "0", "null", ""};
+    struct rng rng;
+    rng_seed(&rng, v->o->seed, v->s->index + v->m.view, STREAM_CUSTOM);
+    if (!rng_chance(&rng, 0.2)) return;
+    for (unsigned f = SF_custom_4; f <= SF_custom_20; f++)
+        if (rng_chance(&rng, 0.5)) set_text(v, (enum sim_field)f, texts[rng_range(&rng, 0, COUNT(texts) - 1)]);
+    if (rng_chance(&rng, 0.5)) monitor_set(&v->m, SF_view_time_shift_enabled, sim_bool(rng_chance(&rng, 0.5)));
+    if (rng_chance(&rng, 0.7)) monitor_set(&v->m, SF_player_remote_played, sim_bool(rng_chance(&rng, 0.3)));
+}
+
 static void view_open(struct viewer *v, bool wanted)
 {
     char id[37];
@@ -224,6 +237,7 @@ static void view_open(struct viewer *v, bool wanted)
     monitor_view(&v->m, id, wanted);
     title_set(v);
     customer_set(v);
+    custom_set(v);
 }
 
 /* A page on which play is never pressed: the player talks, and there is no view. */

@@ -16,14 +16,38 @@ const VIEWS = Number(process.env.FIRSTFRAME_FIELD_VIEWS ?? 1000), RUN = process.
 // What the truth says beyond the API's view detail, or beyond a row; the first two are the row's columns view_start and view_end.
 const NOT_SHOWN = new Set(['view_start_ms', 'view_end_ms', 'skewed', 'simulated_country', 'beacons_sent', 'faults', 'events',
   'aggregate_startup_time', 'playback_business_exception', 'video_startup_business_exception', 'ad_playback_failure',
-  'content_playback_failure', 'view_content_playing_time', 'ad_playing_time']);
+  'content_playback_failure', 'view_content_playing_time', 'ad_playing_time', 'player_playback_mode', 'player_playback_mode_data', 'error_last_seen',
+  'ranges', 'renditions', 'modes', 'ad_types', 'errors', 'timeline', ...Array.from({ length: 10 }, (_, i) => `custom_${11 + i}`)]);
 const NOT_STORED = new Set(['view_start', 'view_end', 'skewed', 'simulated_country', 'beacons_sent', 'faults', 'events']);
+// Columns that no key of the truth is about, since the simulator does not decide them, or does not send what they are made of.
+const UNTOLD = new Set(['score_model', 'live_stream_id', 'player_source_domain', 'browser_version', 'viewer_application_engine', 'operating_system_version',
+  'viewer_os_architecture', 'viewer_device_manufacturer', 'viewer_device_model', 'viewer_device_name', 'viewer_address', 'asn', 'asn_name', 'continent_code',
+  'country', 'country_name', 'region', 'city', 'latitude', 'longitude', 'event_details']);
 const agent = new http.Agent({ keepAlive: true, maxSockets: READERS });
 
 // The column of a key of the detail, by the table that the detail is made from; of a key that is no column, the arithmetic.
-const COLUMN = Object.fromEntries([...fs.readFileSync(path.join(ROOT, 'src/views/columns.def'), 'utf8').matchAll(/^COL\((\w+), \w+, "(\w*)"/gm)]
-  .map(([, name, key]) => [key || name, name]));
+const FACTS = [...fs.readFileSync(path.join(ROOT, 'src/views/columns.def'), 'utf8').matchAll(/^COL\((\w+), \w+, "(\w*)"/gm)];
+const COLUMNS = FACTS.map(([, name]) => name), COLUMN = Object.fromEntries(FACTS.map(([, name, key]) => [key || name, name]));
 Object.assign(COLUMN, { view_start_ms: 'view_start', view_end_ms: 'view_end', player_load_time: 'player_startup_time' });
+// Lists that lie in several columns: an item of the truth is one place of all of them. What was played how is compared
+// whatever the order of the kinds.
+const LISTS = { ranges: ['range_start', 'range_end'],
+  renditions: ['rendition_bitrate', 'rendition_width', 'rendition_height', 'rendition_fps', 'rendition_codec', 'rendition_name', 'rendition_playing_time'],
+  modes: ['mode_name', 'mode_playing_time'], ad_types: ['ad_type_name', 'ad_type_playing_time'],
+  errors: ['error_codes', 'error_messages', 'error_contexts', 'error_times', 'error_fatal', 'error_business', 'error_in_ad'],
+  timeline: ['event_names', 'event_sequences', 'event_viewer_times', 'event_playback_times'] };
+const UNORDERED = new Set(['renditions', 'modes', 'ad_types']);
+const ERROR_ID = /error_type_id$/;
+function listOf(row, key) {
+  const columns = LISTS[key].map(name => row[name]);
+  for (const column of columns) assert.equal(column.length, columns[0].length, `${row.view_id}: ${LISTS[key]} differ in length`);
+  return columns[0].map((_, i) => columns.map(column => column[i]));
+}
+// As the columns have it: -1 for a number that is not known, "" for such a text, 1 and 0.
+function stored(key, list) {
+  const columns = LISTS[key];
+  return list.map(item => item.map((value, i) => value === null ? (/_(bitrate|width|height|fps)$/.test(columns[i]) ? -1 : '') : typeof value === 'boolean' ? Number(value) : value));
+}
 const ratio = (a, b) => row => row[a] !== null && row[b] > 0 ? row[a] / row[b] : null;
 const COMPUTED = { buffering_rate: ratio('rebuffer_count', 'watch_time'), rebuffer_percentage: ratio('rebuffer_duration', 'watch_time'),
   ad_error_percentage: ratio('ad_error_count', 'ad_attempt_count'), ad_break_error_percentage: ratio('ad_break_error_count', 'ad_break_count'),
@@ -74,39 +98,73 @@ function truthAt(file, { start, length }) {
 // A number may be written as text; absolute times of a skewed clock are right within 2 s.
 function same(key, want, got, skewed) {
   if (want === null || got === null) return (want ?? '') === (got ?? '');
-  if (skewed && /^view_(start|end)(_ms)?$/.test(key)) return Math.abs(new Date(want) - new Date(got)) <= 2000;
+  if (skewed && /^view_(start|end)(_ms)?$|^error_last_seen$/.test(key)) return Math.abs(new Date(want) - new Date(got)) <= 2000;
   if (typeof want === 'number') return Math.abs(Number(got) - want) <= 1e-9 * Math.max(1, Math.abs(want));
   if (typeof want === 'boolean') return want === Boolean(got);
   return JSON.stringify(want) === JSON.stringify(got);
 }
 
 class Comparison {
+  constructor(began) { this.began = began; }
   differences = new Map();
   fields = 0;
+  seen = new Map(); // column or list -> views in which it was compared, and in which it had something to say
+  columns = new Set(); // of the row that were compared
+  errors = new Map(); // code and message of an error -> its id
   add(key, want, got, view, where) {
     this.fields++;
+    if (where === 'row') {
+      const seen = this.seen.get(key) ?? { views: 0, told: 0 };
+      seen.views++;
+      seen.told += Number(want !== null && want !== false && !(Array.isArray(want) && want.length === 0));
+      this.seen.set(key, seen);
+    }
     if (same(key, want, got, view.skewed)) return;
     if (!this.differences.has(key)) this.differences.set(key, []);
     this.differences.get(key).push({ where, view: view.view_id, want, got });
   }
+  // An id is the server's choice, but one error has one id, and each another.
+  errorId(key, want, got, view, where) {
+    if (want === null || got === null) return this.add(key, want, got, view, where);
+    const name = JSON.stringify(want.map(text => text ?? '')), known = this.errors.get(name);
+    if (known === undefined && ![...this.errors.values()].includes(got)) this.errors.set(name, got);
+    return this.add(key, this.errors.get(name) ?? `an id of ${name} alone`, got, view, where);
+  }
+  list(key, view, row) {
+    for (const name of LISTS[key]) this.columns.add(name);
+    let want = stored(key, view[key]), got = listOf(row, key);
+    const order = list => [...list].sort((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+    if (UNORDERED.has(key)) [want, got] = [order(want), order(got)];
+    if (key === 'errors') {
+      got.forEach((error, i) => this.errorId('error_ids', error.slice(0, 2), row.error_ids[i], view, 'row'));
+      if (row.error_ids.length !== got.length) this.add('error_ids', got.length, row.error_ids.length, view, 'row');
+      if (view.skewed) got = got.map((error, i) => want[i] && Math.abs(want[i][3] - error[3]) <= 2000 ? error.with(3, want[i][3]) : error);
+    }
+    this.add(key, want, got, view, 'row');
+  }
   row(view, row) {
     for (const [key, want] of Object.entries(view)) {
       if (NOT_STORED.has(key)) continue;
+      if (LISTS[key]) { this.list(key, view, row); continue; }
       const column = COMPUTED[key] ? null : COLUMN[key];
+      this.columns.add(column);
+      if (ERROR_ID.test(key)) { this.errorId(key, want, row[column], view, 'row'); continue; }
       assert.ok(column === null || column in row, `no column of ${key}`);
       this.add(key, want, column === null ? COMPUTED[key](row) : row[column], view, 'row');
     }
-    this.add('events', view.events, row.event_names.length, view, 'row');
-    for (const list of ['event_viewer_times', 'event_times', 'event_playback_times', 'event_details', 'event_sequences'])
-      this.add('events', view.events, row[list].length, view, list);
+    this.add('events', view.events, view.timeline.length, view, 'row');
+    this.add('events', view.events, row.event_details.length, view, 'event_details');
+    this.add('events', view.events, row.event_times.filter(time => time >= this.began && time <= Date.now()).length, view, 'event_times');
   }
   detail(view, detail) {
     for (const [key, want] of Object.entries(view)) {
       if (NOT_SHOWN.has(key)) continue;
       assert.ok(key in detail, `the detail has no ${key}`);
+      if (ERROR_ID.test(key)) { this.errorId(key, want, detail[key], view, 'detail'); continue; }
       this.add(key, want, detail[key], view, 'detail');
     }
-    this.add('events', view.events, detail.events.length, view, 'detail');
+    const shown = detail.events.map(event => [event.name, event.viewer_time, event.playback_time]);
+    this.add('timeline', view.timeline.map(([name, , time, playhead]) => [name, time, playhead]), shown, view, 'detail');
     this.add('playback_business_exception', view.playback_business_exception, detail.playback_business_exception_error_type_id !== null, view, 'detail');
     this.add('video_startup_business_exception', view.video_startup_business_exception, detail.video_startup_business_exception_error_type_id !== null, view, 'detail');
     this.add('ad_playback_failure', view.ad_playback_failure, detail.ad_playback_failure_error_type_id !== null, view, 'detail');
@@ -121,7 +179,7 @@ for (const [run, name, init, simulate] of [
   // A busy machine may leave a view's next beacon lying for seconds: the more views, the longer the silence that ends one.
   const silence = VIEWS > 5000 ? ['--view-visible-after', '30', '--view-final-after', '90'] : ['--view-visible-after', '3', '--view-final-after', '8'];
   test(`${VIEWS} views, ${name}`, { timeout: 7_200_000 }, () => withServer({ init, serve: silence }, async server => {
-    const file = path.join(server.data, 'truth.jsonl');
+    const file = path.join(server.data, 'truth.jsonl'), began = Date.now();
     execFileSync(PROGRAM, ['simulate', '--url', server.url, '--env-key', server.env_key, '--views', String(VIEWS), '--seed', '3', '--truth', file,
       '--connections', VIEWS > 5000 ? '64' : '8', ...simulate], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 6_600_000 });
     const truth = fs.openSync(file), places = await truthPlaces(file), count = places.size;
@@ -131,7 +189,7 @@ for (const [run, name, init, simulate] of [
     await until('every view to be final', async () => await final() >= count, { seconds: 600, every: 1000 });
     assert.equal(await final(), count);
 
-    const comparison = new Comparison(), shown = [];
+    const comparison = new Comparison(began), shown = [];
     for await (const row of select(server, 'SELECT * FROM firstframe.views WHERE final = 1')) {
       assert.ok(places.has(row.view_id), `${row.view_id} is there twice, or is no view`);
       const view = truthAt(truth, places.get(row.view_id));
@@ -149,7 +207,10 @@ for (const [run, name, init, simulate] of [
       }
     }));
     fs.closeSync(truth);
-    console.log(`# ${count} views, ${comparison.fields} fields compared`);
+    const silent = [...comparison.seen].filter(([, { told }]) => told === 0).map(([key]) => key);
+    console.log(`# ${count} views, ${comparison.fields} fields compared; never anything to say: ${silent.join(' ') || 'none'}`);
     assert.deepEqual([...comparison.differences].map(([key, list]) => ({ key, count: list.length, first: list[0] })), []);
+    const told = new Set([...comparison.columns, ...UNTOLD, 'error_ids', 'event_times']);
+    assert.deepEqual(COLUMNS.filter(name => !told.has(name)), [], 'columns that no truth is about');
   }));
 }

@@ -386,6 +386,64 @@ static void test_live_and_cdn(void **state)
     assert_near(t.live_stream_latency, 6001); /* neither the absurd one nor the paused one */
 }
 
+/* Playing time by what was on when it passed: the time up to an event is that of the state before it. */
+static void test_times(void **state)
+{
+    (void)state;
+    struct view v;
+    begin(&v);
+    with(&v, SF_player_playback_mode, sim_text("standard"));
+    playing_ms(&v, SE_renditionchange, 10, 0);
+    with(&v, SF_video_source_bitrate, sim_int(1000000));
+    with(&v, SF_video_source_codec, sim_text("avc1"));
+    playing_ms(&v, SE_playing, 20, 0);
+    playing_ms(&v, SE_renditionchange, 1020, 1000);
+    with(&v, SF_video_source_bitrate, sim_int(2000000));
+    with(&v, SF_video_source_fps, sim_int(30));
+    playing_ms(&v, SE_playbackmodechange, 1520, 1500);
+    with(&v, SF_player_playback_mode, sim_text("pip"));
+    with(&v, SF_ad_type, sim_text("midroll"));
+    playing_ms(&v, SE_adended, 2220, 2200); /* 700 more, 300 of them of the ad */
+    with(&v, SF_ad_playing_time_ms_cumulative, sim_int(300));
+    playing_ms(&v, SE_renditionchange, 2320, 2300);
+    with(&v, SF_video_source_bitrate, sim_int(1000000));
+    with(&v, SF_video_source_fps, sim_text("")); /* as in the beginning */
+    playing_ms(&v, SE_viewend, 2620, 2600);
+    struct sim_truth t = fold(&v);
+    assert_int_equal(t.rendition_count, 2);
+    assert_near(t.renditions[0].bitrate, 1000000);
+    assert_near(t.renditions[0].ms, 1000 + 300);
+    assert_true(isnan(t.renditions[0].fps));
+    assert_near(t.renditions[1].fps, 30);
+    assert_near(t.renditions[1].ms, 500 + 400 + 100);
+    assert_string_equal(t.renditions[1].codec.v.text, "avc1");
+    assert_int_equal(t.mode_count, 2);
+    assert_near(t.modes[0].ms, 1500);
+    assert_near(t.modes[1].ms, 1100);
+    assert_int_equal(t.ad_type_count, 1);
+    assert_string_equal(t.ad_types[0].name.v.text, "midroll");
+    assert_near(t.ad_types[0].ms, 300);
+}
+
+/* What the end says of the playhead before it is not believed, and its ranges are not either. */
+static void test_foreign_end(void **state)
+{
+    (void)state;
+    for (int back = 0; back < 2; back++) {
+        struct view v;
+        begin(&v), first_frame(&v, 400);
+        event(&v, SE_hb, 4000);
+        with(&v, SF_player_playhead_time, sim_int(3000));
+        with(&v, SF_video_playback_range, sim_text("[\"0:3000\"]"));
+        event(&v, SE_viewend, 5000);
+        with(&v, SF_player_playhead_time, sim_int(back ? 2999 : 3000));
+        with(&v, SF_video_playback_range, sim_text("[]"));
+        struct sim_truth t = fold(&v);
+        assert_string_equal(t.last[SF_video_playback_range].v.text, back ? "[\"0:3000\"]" : "[]");
+        assert_int_equal(t.last[SF_player_playhead_time].v.i, 3000);
+    }
+}
+
 /* The line itself: valid JSON, and the shape that tests read. */
 static void test_line(void **state)
 {
@@ -393,6 +451,7 @@ static void test_line(void **state)
     struct view v;
     begin(&v), first_frame(&v, 400), failing(&v, 900, 4, "a \"b\"", NULL, false);
     with(&v, SF_video_cdn, sim_text("cdn-a"));
+    with(&v, SF_video_playback_range, sim_text("[\"0:400\",\"900:900\",\"700:800\"]"));
     struct sim_truth t = fold(&v);
     struct sim_session s = {.skew_ms = 3600000, .user_agent = "UA", .country = "DE", .os = "Linux", .view_count = 1};
     memcpy(s.views[0].id, "0-1", 4);
@@ -412,6 +471,12 @@ static void test_line(void **state)
     assert_true(json_is(json_get(&doc, root, "buffering_duration"), JSON_INT));
     assert_true(json_is(json_get(&doc, root, "page_load_time"), JSON_NULL));
     assert_int_equal(json_get(&doc, root, "video_cdn_trace")->count, 1);
+    assert_non_null(strstr(line.ptr, "\"ranges\":[[0,400],[700,800]]"));
+    assert_non_null(strstr(line.ptr, "\"playback_failure_error_type_id\":[\"4\",\"a \\\"b\\\"\"]"));
+    assert_true(json_is(json_get(&doc, root, "ad_playback_failure_error_type_id"), JSON_NULL));
+    assert_int_equal(json_get(&doc, root, "error_last_seen")->v.i, T0 + 900 - 3600000);
+    assert_int_equal(json_get(&doc, root, "errors")->count, 1);
+    assert_null(json_get(&doc, root, "timeline")); /* nobody said what arrived */
     assert_null(json_get(&doc, root, "live_stream_latency"));      /* not determined under a corrected clock */
     assert_null(json_get(&doc, root, "viewer_application_name"));  /* nothing certain is known */
     assert_int_equal(json_get(&doc, json_get(&doc, root, "faults"), "lost")->v.i, 1);
@@ -427,7 +492,7 @@ int main(void)
         cmocka_unit_test(test_requests),    cmocka_unit_test(test_renditions),
         cmocka_unit_test(test_outcomes),    cmocka_unit_test(test_scores),
         cmocka_unit_test(test_what_counts), cmocka_unit_test(test_killed_and_late),
-        cmocka_unit_test(test_live_and_cdn), cmocka_unit_test(test_line),
+        cmocka_unit_test(test_live_and_cdn), cmocka_unit_test(test_times), cmocka_unit_test(test_foreign_end), cmocka_unit_test(test_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
