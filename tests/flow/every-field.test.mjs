@@ -11,6 +11,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { test } from 'node:test';
 import { PROGRAM, ROOT, until, withServer } from '../lib/server.mjs';
+import { LISTS, listOf, select, stored } from '../lib/store.mjs';
 
 const VIEWS = Number(process.env.FIRSTFRAME_FIELD_VIEWS ?? 1000), RUN = process.env.FIRSTFRAME_FIELD_RUN, DETAILS = 1000, READERS = 8;
 // What the truth says beyond the API's view detail, or beyond a row; the first two are the row's columns view_start and view_end.
@@ -29,25 +30,7 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: READERS });
 const FACTS = [...fs.readFileSync(path.join(ROOT, 'src/views/columns.def'), 'utf8').matchAll(/^COL\((\w+), \w+, "(\w*)"/gm)];
 const COLUMNS = FACTS.map(([, name]) => name), COLUMN = Object.fromEntries(FACTS.map(([, name, key]) => [key || name, name]));
 Object.assign(COLUMN, { view_start_ms: 'view_start', view_end_ms: 'view_end', player_load_time: 'player_startup_time' });
-// Lists that lie in several columns: an item of the truth is one place of all of them. What was played how is compared
-// whatever the order of the kinds.
-const LISTS = { ranges: ['range_start', 'range_end'],
-  renditions: ['rendition_bitrate', 'rendition_width', 'rendition_height', 'rendition_fps', 'rendition_codec', 'rendition_name', 'rendition_playing_time'],
-  modes: ['mode_name', 'mode_playing_time'], ad_types: ['ad_type_name', 'ad_type_playing_time'],
-  errors: ['error_codes', 'error_messages', 'error_contexts', 'error_times', 'error_fatal', 'error_business', 'error_in_ad'],
-  timeline: ['event_names', 'event_sequences', 'event_viewer_times', 'event_playback_times'] };
-const UNORDERED = new Set(['renditions', 'modes', 'ad_types']);
 const ERROR_ID = /error_type_id$/;
-function listOf(row, key) {
-  const columns = LISTS[key].map(name => row[name]);
-  for (const column of columns) assert.equal(column.length, columns[0].length, `${row.view_id}: ${LISTS[key]} differ in length`);
-  return columns[0].map((_, i) => columns.map(column => column[i]));
-}
-// As the columns have it: -1 for a number that is not known, "" for such a text, 1 and 0.
-function stored(key, list) {
-  const columns = LISTS[key];
-  return list.map(item => item.map((value, i) => value === null ? (/_(bitrate|width|height|fps)$/.test(columns[i]) ? -1 : '') : typeof value === 'boolean' ? Number(value) : value));
-}
 const ratio = (a, b) => row => row[a] !== null && row[b] > 0 ? row[a] / row[b] : null;
 const COMPUTED = { buffering_rate: ratio('rebuffer_count', 'watch_time'), rebuffer_percentage: ratio('rebuffer_duration', 'watch_time'),
   ad_error_percentage: ratio('ad_error_count', 'ad_attempt_count'), ad_break_error_percentage: ratio('ad_break_error_count', 'ad_break_count'),
@@ -62,18 +45,6 @@ function get(server, route) {
       response.on('end', () => resolve({ status: response.statusCode, body: Buffer.concat(parts).toString() }));
     }).on('error', reject);
   });
-}
-
-// Rows of the store one after the other, asked for through the engine's own socket.
-async function* select(server, sql) {
-  const response = await new Promise((resolve, reject) => http.request({ socketPath: path.join(server.data, 'engine/engine.sock'), path: '/', method: 'POST' }, resolve)
-    .on('error', reject).end(`${sql} FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0`));
-  let refusal = '';
-  for await (const line of readline.createInterface({ input: response, crlfDelay: Infinity })) {
-    if (response.statusCode !== 200) refusal += line;
-    else if (line) yield JSON.parse(line);
-  }
-  if (refusal) throw new Error(refusal);
 }
 
 // Where the truth of each view is in the file, which may be larger than any string, by the view's id.
@@ -132,9 +103,8 @@ class Comparison {
   }
   list(key, view, row) {
     for (const name of LISTS[key]) this.columns.add(name);
-    let want = stored(key, view[key]), got = listOf(row, key);
-    const order = list => [...list].sort((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-    if (UNORDERED.has(key)) [want, got] = [order(want), order(got)];
+    const want = stored(key, view[key]);
+    let got = listOf(row, key);
     if (key === 'errors') {
       got.forEach((error, i) => this.errorId('error_ids', error.slice(0, 2), row.error_ids[i], view, 'row'));
       if (row.error_ids.length !== got.length) this.add('error_ids', got.length, row.error_ids.length, view, 'row');

@@ -7,9 +7,9 @@ import { ENV_KEY, EXPECTED, captures } from './golden.mjs';
 import { load, views } from './reference.mjs';
 
 function compact(view) {
-  const { events, ...fields } = view;
+  const { events, row, ...fields } = view;
   const known = Object.entries(fields).filter(([, value]) => value !== null);
-  return { fields: Object.fromEntries(known), null: Object.keys(fields).filter(name => fields[name] === null).sort().join(' '),
+  return { fields: Object.fromEntries(known), null: Object.keys(fields).filter(name => fields[name] === null).sort().join(' '), row,
     events: events.map(event => [event.name, event.viewer_time, event.playback_time, event.details]) };
 }
 
@@ -17,7 +17,9 @@ function write(name, why, found) {
   const line = (key, value) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
   const parts = Object.entries(found).map(([id, view]) => `  ${JSON.stringify(id)}: {\n   "fields": {\n` +
     Object.entries(view.fields).map(([key, value]) => '    ' + line(key, value)).join(',\n') +
-    `\n   },\n   ${line('null', view.null)},\n   "events": [\n` + view.events.map(event => '    ' + JSON.stringify(event)).join(',\n') + '\n   ]\n  }');
+    `\n   },\n   ${line('null', view.null)},\n   "row": {\n` +
+    Object.entries(view.row).filter(([, value]) => value !== null).map(([key, value]) => '    ' + line(key, value)).join(',\n') +
+    `\n   },\n   "events": [\n` + view.events.map(event => '    ' + JSON.stringify(event)).join(',\n') + '\n   ]\n  }');
   const text = `{\n "_why": ${JSON.stringify(why, null, 1).replaceAll('\n', '\n ')},\n "views": {${parts.length ? '\n' + parts.join(',\n') + '\n ' : ''}}\n}\n`;
   JSON.parse(text);
   fs.writeFileSync(path.join(EXPECTED, name + '.json'), text);

@@ -109,7 +109,7 @@ const KINDS = {
     player_pip_enabled player_captions_enabled player_autoplay_on player_remote_played player_error_business_exception
     player_audio_track_enabled player_text_track_enabled video_source_is_live viewer_connection_low_data_mode`,
   url: 'page_url video_poster_url video_source_url player_source_url ad_tag_url ad_asset_url request_url',
-  context: 'player_error_context',
+  context: 'player_error_context video_playback_range',
 };
 export const KIND = {};
 for (const [kind, names] of Object.entries(KINDS)) for (const name of names.trim().split(/\s+/)) KIND[name] = kind;
@@ -140,7 +140,10 @@ function steps(copies) {
   let before = {};
   return ordered.slice(0, end < 0 ? undefined : end + 1).map(([sequence, sent]) => { // [8]
     const event = { ...sent };
-    if (event.event === 'viewend' && event.player_playhead_time < (before.player_playhead_time ?? 0)) delete event.player_playhead_time; // [19]
+    if (event.event === 'viewend' && event.player_playhead_time < (before.player_playhead_time ?? 0)) { // [19]
+      delete event.player_playhead_time;
+      delete event.video_playback_range;
+    }
     const after = { ...before };
     const group = /^(audio|text)trackchange$/.exec(event.event)?.[1]; // replaces its whole group: what it omits is unset
     if (group) for (const name of track(group)) delete after[name];
@@ -468,6 +471,47 @@ export function detail(copies, header, clock = null) {
   return out;
 }
 
+// ---- what is stored of a view and not shown in its detail: [19] ranges, [116] playing time by what was on meanwhile, which is
+// what was known before the event that counts it. Unknown is null. Times by kind are [..., ms], in any order.
+function addTo(times, kind, ms) {
+  if (ms <= 0) return;
+  const known = times.find(item => JSON.stringify(item.slice(0, -1)) === JSON.stringify(kind));
+  if (known) known[kind.length] += ms;
+  else times.push([...kind, ms]);
+}
+
+export function hidden(copies) {
+  const all = steps(copies), state = all.at(-1).after, known = value => full(value) ? value : null;
+  const renditions = [], modes = [], adTypes = [], first = all[0];
+  let played = 0, adPlayed = (first.sequence === 1 ? first.event.ad_playing_time_ms_cumulative : 0) ?? 0, last = null;
+  let rendition = Array(6).fill(null), adType = null;
+  for (const step of all) {
+    const now = step.after.view_playing_time_ms_cumulative ?? 0, nowAds = step.after.ad_playing_time_ms_cumulative ?? 0;
+    let grown = Math.max(0, now - played);
+    if (step.name === 'rebufferstart' && last) grown = Math.min(grown, Math.max(0, step.time - last.time));
+    const ofAds = Math.min(grown, Math.max(0, nowAds - adPlayed));
+    addTo(renditions, rendition, grown - ofAds);
+    addTo(modes, [known(step.before.player_playback_mode)], grown);
+    addTo(adTypes, [adType], ofAds);
+    if (step.name === 'renditionchange')
+      rendition = ['bitrate', 'width', 'height', 'fps', 'codec', 'rendition_name'].map(name => known(step.after['video_source_' + name]));
+    if (step.event.ad_type !== undefined) adType = known(step.event.ad_type);
+    [played, adPlayed, last] = [now, nowAds, step];
+  }
+  const ranges = [...(state.video_playback_range ?? '').matchAll(/(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)/g)]
+    .map(([, start, end]) => [floorHalfUp(Number(start)), floorHalfUp(Number(end))]).filter(([start, end]) => end > start);
+  let inBreak = false;
+  const errors = []; // [42, 45], as sent
+  for (const { name, event, time } of all) {
+    if (['adbreakstart', 'adbreakend', 'playing'].includes(name)) inBreak = name === 'adbreakstart';
+    if (name === 'error') errors.push([...['code', 'message', 'context'].map(what => event['player_error_' + what] ?? null), time,
+      event.player_error_severity !== 'warning', event.player_error_business_exception === true, inBreak]);
+  }
+  const out = { player_playback_mode: state.player_playback_mode ?? null, ranges, renditions, modes, ad_types: adTypes, errors };
+  for (let n = 11; n <= 20; n++) out['custom_' + n] = state['custom_' + n] ?? null;
+  return out;
+}
+
 // ---- a whole capture: requests in recorded order to {view id: detail}
 export function load(file) {
   const bytes = fs.readFileSync(file);
@@ -490,7 +534,7 @@ export function views(requests, envKey) {
   const out = {};
   for (const [id, { copies, header }] of found) {
     const view = detail(copies, header);
-    if (view) out[id] = view;
+    if (view) out[id] = { ...view, row: hidden(copies) };
   }
   return out;
 }
