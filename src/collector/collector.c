@@ -450,8 +450,9 @@ static const struct step {
 };
 
 /* Into the recent-beacons view, of each environment that the POST names, or of none. */
-static void intake_remember(struct intake *in, enum drop why, const struct viewer_facts *viewer, struct span body)
+static void intake_remember(struct intake *in, enum drop why, const struct beacon *beacon)
 {
+    struct span body = in->body;
     struct recent_post post = {
         .received_ms = in->received_ms,
         .format = in->format,
@@ -459,7 +460,7 @@ static void intake_remember(struct intake *in, enum drop why, const struct viewe
         .detail = in->detail,
         .body = body,
         .body_bytes = body.len ? body.len : in->sent_bytes,
-        .viewer = viewer,
+        .viewer = &beacon->viewer,
         .judgements = in->judgements,
         .judgement_count = in->judgement_count,
         .refused = in->scratch->refused,
@@ -467,6 +468,7 @@ static void intake_remember(struct intake *in, enum drop why, const struct viewe
         .env_key = in->env_key,
         .limits = in->c->options.limits,
     };
+    for (uint32_t i = 0; i < beacon->event_count; i++) post.begins = post.begins || beacon->events[i].sequence == 1;
     bool none = in->judgement_count == 0, dnt = false;
     for (uint32_t i = 0; i < in->judgement_count; i++) dnt = dnt || in->judgements[i].verdict == DROP_dnt;
     if (dnt) { /* who does not want to be tracked is not shown either */
@@ -499,7 +501,7 @@ static void intake_run(struct intake *in)
         drop_count(&in->c->drops, why, 1);
         LOG_DBG("beacon_refused", "step=%s reason=%s", at[-1].name, drop_name(why));
     }
-    intake_remember(in, why, &post->beacon.viewer, in->body);
+    intake_remember(in, why, &post->beacon);
     if (why == DROP_unavailable) {
         collector_posts_answer(in->c, &post, 1, false);
     } else if (!handed_over) {
@@ -579,9 +581,10 @@ void collector_print(struct collector *c, struct buf *out)
     drop_print(&c->drops, out);
 }
 
-size_t collector_recent_json(struct collector *c, const char *environment_id, struct jw *out)
+size_t collector_recent_json(struct collector *c, const char *environment_id, const struct collector_recent_ask *ask,
+                             struct jw *out)
 {
-    return recent_json(c->recent, c->formats, environment_id, out);
+    return recent_json(c->recent, c->formats, environment_id, ask, out);
 }
 
 void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out)

@@ -88,6 +88,12 @@ void collector_dropped(struct collector *c, const char *environment_id, const ch
 /* firstframe_beacons_dropped_total, Prometheus text, appended. */
 void collector_print(struct collector *c, struct buf *out);
 
+struct collector_recent_ask {
+    /* If not empty: POSTs with an event of this view (the SDK's id, or 32 hex digits of the public one), and with an
+     * event that names this video. */
+    struct span view_id, video_id;
+    uint32_t limit;
+};
 /* The newest beacons of an environment, newest first, as one JSON array:
  *   [{"received_at": ISO time, "format", "bytes", "backfill", "user_agent", "browser", "operating_system",
  *     "device_category", "country", "problem": why the whole POST was refused {"reason","help","detail"} or null,
@@ -96,8 +102,10 @@ void collector_print(struct collector *c, struct buf *out);
  *        or null, "fields":{long name: value},"ignored":[{"key","why"}]}],
  *     "clock_offset_ms": number or null}]
  * environment_id "": requests that belong to none (unknown keys, unreadable bodies); for administrators only.
- * Requests arriving faster than about 100 a second in one environment are sampled. Returns their number. */
-size_t collector_recent_json(struct collector *c, const char *environment_id, struct jw *out);
+ * Requests arriving faster than about 100 a second in one environment are sampled, those that begin a view by
+ * themselves. Returns their number. */
+size_t collector_recent_json(struct collector *c, const char *environment_id, const struct collector_recent_ask *ask,
+                             struct jw *out);
 /* Events of an environment that were acknowledged and then refused since the start (too late, over a limit of open
  * views, ...), as one JSON array: [{"reason","help","events","last_at": ISO time}]. */
 void collector_refused_later_json(struct collector *c, const char *environment_id, struct jw *out);

@@ -15,15 +15,18 @@ enum {
     SHOWN_TEXT_BYTES = 2048,
     SHOWN_KEY_BYTES = 128,
     DECODE_BYTES_MAX = 4 << 20,
+    VICTIM_STEPS_MAX = 1000,
 };
 
 /* One kept POST: a payload (payload.h) made of all its keys, accepted or not, and what became of them. */
 struct entry {
     _Atomic uint32_t refs;
     struct ring *ring;
-    struct entry *newer, *older;         /* in its ring */
+    struct list *list;
+    struct entry *newer, *older;         /* in its list */
     struct entry *newer_all, *older_all; /* among all */
     size_t bytes;
+    uint64_t order; /* of arrival, among all */
     int64_t received_ms;
     size_t body_bytes;
     enum drop problem;
@@ -38,13 +41,20 @@ struct later { /* events of one reason that were refused after the acknowledgeme
     int64_t events, last_ms;
 };
 
-struct ring {
-    struct ring *next; /* in its bucket */
-    char id[24];
+struct list {
     struct entry *newest, *oldest;
     uint32_t count;
+    size_t bytes;
     int64_t second; /* and how many came in it */
     uint32_t in_second;
+};
+
+enum { LIST_BEGINS, LIST_OTHERS, LISTS };
+
+struct ring {          /* an environment */
+    struct ring *next; /* in its bucket */
+    char id[24];
+    struct list lists[LISTS];
     struct later later[DROP_COUNT];
 };
 
@@ -53,6 +63,7 @@ struct recent {
     struct ring *buckets[RING_BUCKETS];
     struct entry *newest, *oldest;
     size_t bytes, bytes_max;
+    uint64_t added;
 };
 
 struct recent *recent_new(size_t bytes_max)
@@ -69,15 +80,16 @@ static void entry_release(struct entry *e)
     if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) free(e);
 }
 
-/* Under the lock. The oldest of its ring. */
+/* Under the lock. The oldest of its list. */
 static void entry_evict(struct recent *r, struct entry *e)
 {
-    struct ring *ring = e->ring;
-    BUG_IF(ring->oldest != e);
-    ring->oldest = e->newer;
+    struct list *list = e->list;
+    BUG_IF(list->oldest != e);
+    list->oldest = e->newer;
     if (e->newer) e->newer->older = NULL;
-    else ring->newest = NULL;
-    ring->count--;
+    else list->newest = NULL;
+    list->count--;
+    list->bytes -= e->bytes;
     if (e->newer_all) e->newer_all->older_all = e->older_all;
     else r->newest = e->older_all;
     if (e->older_all) e->older_all->newer_all = e->newer_all;
@@ -117,13 +129,30 @@ static struct ring *ring_find(struct recent *r, const char *id, bool make)
 }
 
 /* Whether there is room in this second. */
-static bool ring_admits(struct ring *ring, int64_t now_ms)
+static bool list_admits(struct list *list, int64_t now_ms)
 {
-    if (now_ms / 1000 != ring->second) {
-        ring->second = now_ms / 1000;
-        ring->in_second = 0;
+    if (now_ms / 1000 != list->second) {
+        list->second = now_ms / 1000;
+        list->in_second = 0;
     }
-    return ring->in_second++ < RECENT_PER_SECOND;
+    return list->in_second++ < RECENT_PER_SECOND;
+}
+
+static bool ring_has_many(const struct ring *ring)
+{
+    return ring->lists[LIST_BEGINS].count + ring->lists[LIST_OTHERS].count > RECENT_POSTS_MAX;
+}
+
+/* Under the lock. Whose place a new one of the ring takes when there is no room for all: first its own ring's, so that
+ * a busy environment leaves the others theirs. */
+static struct entry *recent_victim(const struct recent *r, const struct ring *ring)
+{
+    const struct list *begins = &ring->lists[LIST_BEGINS], *others = &ring->lists[LIST_OTHERS];
+    if (ring_has_many(ring)) return begins->bytes > others->bytes ? begins->oldest : others->oldest;
+    struct entry *e = r->oldest;
+    for (int steps = 0; e && steps < VICTIM_STEPS_MAX; e = e->newer_all, steps++)
+        if (ring_has_many(e->ring)) return e;
+    return r->oldest;
 }
 
 static struct entry *entry_new(const struct recent_post *post)
@@ -166,14 +195,17 @@ static struct entry *entry_new(const struct recent_post *post)
     return e;
 }
 
-static void entry_link(struct recent *r, struct ring *ring, struct entry *e)
+static void entry_link(struct recent *r, struct ring *ring, struct list *list, struct entry *e)
 {
     e->ring = ring;
-    e->older = ring->newest;
-    if (ring->newest) ring->newest->newer = e;
-    else ring->oldest = e;
-    ring->newest = e;
-    ring->count++;
+    e->list = list;
+    e->order = ++r->added;
+    e->older = list->newest;
+    if (list->newest) list->newest->newer = e;
+    else list->oldest = e;
+    list->newest = e;
+    list->count++;
+    list->bytes += e->bytes;
     e->older_all = r->newest;
     if (r->newest) r->newest->newer_all = e;
     else r->oldest = e;
@@ -185,14 +217,15 @@ void recent_add(struct recent *r, const char *environment_id, const struct recen
 {
     pthread_mutex_lock(&r->lock);
     struct ring *ring = ring_find(r, environment_id, true);
-    bool admitted = ring_admits(ring, post->received_ms);
+    struct list *list = &ring->lists[post->begins ? LIST_BEGINS : LIST_OTHERS];
+    bool admitted = list_admits(list, post->received_ms);
     pthread_mutex_unlock(&r->lock);
     struct entry *e = admitted ? entry_new(post) : NULL;
     if (e == NULL) return;
     pthread_mutex_lock(&r->lock);
-    entry_link(r, ring, e);
-    while (ring->count > RECENT_POSTS_MAX) entry_evict(r, ring->oldest);
-    while (r->bytes > r->bytes_max && r->oldest) entry_evict(r, r->oldest);
+    entry_link(r, ring, list, e);
+    while (list->count > RECENT_KEPT_MAX || list->bytes > r->bytes_max / 4) entry_evict(r, list->oldest);
+    while (r->bytes > r->bytes_max) entry_evict(r, recent_victim(r, ring));
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -211,10 +244,15 @@ struct showing {
     const struct entry *entry;
     const struct payload *payload;
     const char *environment_id;
-    const struct format_output *decoded;
     struct jw *out;
     struct buf ignored; /* the "ignored" list of the event that comes next */
     struct jw ignored_out;
+};
+
+struct reading { /* what decoding needs */
+    const struct formats *formats;
+    struct json_parser *json;
+    struct arena arena;
 };
 
 static void jw_known(struct jw *out, const char *key, struct span s)
@@ -314,26 +352,31 @@ static enum drop show_judge(void *ctx, struct span env_key, struct beacon_env *o
     return DROP_unknown_env;
 }
 
-static void show_events(struct showing *s, const struct formats *formats, struct json_parser *json, struct arena *arena,
-                        int64_t *clock_offset_ms, enum drop *problem)
+static enum drop decode_entry(struct showing *s, struct reading *reading, const struct format_notes *notes,
+                              struct format_output *decoded)
 {
-    struct format_notes notes = {.ctx = s, .ignored = show_ignored, .event = show_event};
     struct format_input in = {
         .body = s->payload->body,
         .received_ms = s->payload->received_ms,
-        .json = json,
-        .arena = arena,
+        .json = reading->json,
+        .arena = &reading->arena,
         .limits = s->payload->limits,
         .env_key = s->payload->env_key,
         .judge = show_judge,
         .judge_ctx = s,
         .refused = s->payload->refused,
         .refused_count = s->payload->refused_count,
-        .notes = &notes,
+        .notes = notes,
     };
+    return format_decode(reading->formats, s->payload->format, &in, decoded);
+}
+
+static void show_events(struct showing *s, struct reading *reading, int64_t *clock_offset_ms, enum drop *problem)
+{
+    struct format_notes notes = {.ctx = s, .ignored = show_ignored, .event = show_event};
     struct format_output decoded;
     show_ignored_begin(s);
-    *problem = format_decode(formats, s->payload->format, &in, &decoded);
+    *problem = decode_entry(s, reading, &notes, &decoded);
     *clock_offset_ms = decoded.beacon.clock_offset_ms;
 }
 
@@ -354,7 +397,7 @@ static void show_problem(struct jw *out, const struct entry *e, enum drop why)
     jw_object_end(out);
 }
 
-static void show_entry(struct showing *s, const struct formats *formats, struct json_parser *json, struct arena *arena)
+static void show_entry(struct showing *s, struct reading *reading)
 {
     const struct entry *e = s->entry;
     const struct viewer_facts *v = &s->payload->viewer;
@@ -383,7 +426,7 @@ static void show_entry(struct showing *s, const struct formats *formats, struct 
     jw_array(out);
     int64_t offset = 0;
     enum drop problem = DROP_NONE;
-    if (shown) show_events(s, formats, json, arena, &offset, &problem);
+    if (shown) show_events(s, reading, &offset, &problem);
     jw_array_end(out);
     jw_key(out, "clock_offset_ms");
     if (shown && problem == DROP_NONE) jw_int(out, offset);
@@ -391,39 +434,113 @@ static void show_entry(struct showing *s, const struct formats *formats, struct 
     jw_object_end(out);
 }
 
-size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out)
+/* -- choosing -- */
+
+struct choosing {
+    struct showing *s;
+    const struct collector_recent_ask *ask;
+    struct hash128 public_id;
+    bool by_public_id;
+    bool view_found, video_found;
+};
+
+static void choose_ignored(void *ctx, struct span key, const char *why)
 {
-    struct entry *entries[RECENT_POSTS_MAX];
+    (void)ctx;
+    (void)key;
+    (void)why;
+}
+
+static void choose_event(void *ctx, uint32_t index, const struct beacon_event *event, struct span env_key,
+                         enum drop why)
+{
+    struct choosing *x = ctx;
+    (void)index;
+    (void)why;
+    if (!show_belongs(x->s, env_key)) return;
+    if (span_eq(event->view_id, x->ask->view_id)) x->view_found = true;
+    if (x->by_public_id && !x->view_found)
+        x->view_found = hash128_eq(hash128_sha256(span_of(x->s->environment_id), event->view_id), x->public_id);
+    for (uint32_t i = 0; i < event->value_count; i++)
+        if (event->values[i].field == FIELD_video_id && span_eq(event->values[i].v.s, x->ask->video_id))
+            x->video_found = true;
+}
+
+/* Without decoding: a text that JSON wrote without escapes stands in the body as it is. */
+static bool body_may_hold(struct span body, struct span text)
+{
+    return text.len == 0 || span_find_span(body, text) >= 0 || span_find(body, '\\') >= 0;
+}
+
+static bool entry_chosen(struct choosing *x, struct reading *reading)
+{
+    const struct collector_recent_ask *ask = x->ask;
+    struct span body = x->s->payload->body;
+    if (ask->view_id.len == 0 && ask->video_id.len == 0) return true;
+    if (x->s->entry->problem != DROP_NONE || body.len == 0) return false;
+    if (!body_may_hold(body, ask->video_id) || !(x->by_public_id || body_may_hold(body, ask->view_id))) return false;
+    struct format_notes notes = {.ctx = x, .ignored = choose_ignored, .event = choose_event};
+    struct format_output decoded;
+    x->view_found = ask->view_id.len == 0;
+    x->video_found = ask->video_id.len == 0;
+    return decode_entry(x->s, reading, &notes, &decoded) == DROP_NONE && x->view_found && x->video_found;
+}
+
+/* A reference to each of the ring's entries, newest first, up to max. */
+static size_t entries_take(struct recent *r, const char *environment_id, struct entry **entries, size_t max)
+{
     size_t n = 0;
     pthread_mutex_lock(&r->lock);
-    struct ring *ring = ring_find(r, environment_id, false);
-    for (struct entry *e = ring ? ring->newest : NULL; e && n < RECENT_POSTS_MAX; e = e->older) {
+    const struct ring *ring = ring_find(r, environment_id, false);
+    struct entry *begins = ring ? ring->lists[LIST_BEGINS].newest : NULL;
+    struct entry *others = ring ? ring->lists[LIST_OTHERS].newest : NULL;
+    while ((begins || others) && n < max) {
+        bool begin = begins && (others == NULL || begins->order > others->order);
+        struct entry *e = begin ? begins : others;
+        if (begin) begins = e->older;
+        else others = e->older;
         atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
         entries[n++] = e;
     }
     pthread_mutex_unlock(&r->lock);
+    return n;
+}
 
-    struct json_parser *json = json_parser_new();
-    json_parser_depth(json, JSON_DEPTH_MAX);
-    struct arena arena;
-    arena_init(&arena, DECODE_BYTES_MAX);
+size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id,
+                   const struct collector_recent_ask *ask, struct jw *out)
+{
+    bool all = ask->view_id.len == 0 && ask->video_id.len == 0;
+    size_t max = LISTS * RECENT_KEPT_MAX;
+    if (all && ask->limit < max) max = ask->limit;
+    struct entry **entries = malloc(max * sizeof *entries + 1);
+    BUG_IF(entries == NULL);
+    size_t n = entries_take(r, environment_id, entries, max), shown = 0;
+    struct reading reading = {.formats = formats, .json = json_parser_new()};
+    json_parser_depth(reading.json, JSON_DEPTH_MAX);
+    arena_init(&reading.arena, DECODE_BYTES_MAX);
     struct showing s = {.environment_id = environment_id, .out = out};
+    struct choosing x = {.s = &s, .ask = ask};
+    x.by_public_id = hash128_from_hex(ask->view_id, &x.public_id);
     buf_init(&s.ignored, RECENT_BODY_BYTES_MAX * 4);
     jw_array(out);
     for (size_t i = 0; i < n; i++) {
         struct payload payload;
-        arena_reset(&arena);
+        arena_reset(&reading.arena);
         s.entry = entries[i];
         s.payload = &payload;
-        BUG_IF(!payload_read(entries[i]->payload, &arena, &payload));
-        show_entry(&s, formats, json, &arena);
+        BUG_IF(!payload_read(entries[i]->payload, &reading.arena, &payload));
+        if (shown < ask->limit && entry_chosen(&x, &reading)) {
+            show_entry(&s, &reading);
+            shown++;
+        }
         entry_release(entries[i]);
     }
     jw_array_end(out);
     buf_free(&s.ignored);
-    arena_free(&arena);
-    json_parser_free(json);
-    return n;
+    arena_free(&reading.arena);
+    json_parser_free(reading.json);
+    free(entries);
+    return shown;
 }
 
 void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out)

@@ -2,17 +2,21 @@
  * The last POSTs of each environment, kept in memory for GET /data/v1/beacons/recent. What is kept is the body and how
  * it was judged; it is decoded again when somebody looks, so that receiving costs a copy and no more.
  *
- * Bounds: RECENT_POSTS_MAX a ring, RECENT_BODY_BYTES_MAX a body (longer ones are shown without events),
- * RECENT_PER_SECOND new ones a second and ring (what comes faster is passed over), and a total, beyond which the
- * oldest of all go.
+ * Of each environment there are two lists, of the POSTs that begin a view and of all others, so that one's own view can
+ * be found by its id while thousands of others play on.
+ *
+ * Bounds: RECENT_KEPT_MAX and a quarter of the total bytes a list, RECENT_BODY_BYTES_MAX a body (longer ones are shown
+ * without events), RECENT_PER_SECOND new ones a second and list (what comes faster is passed over), and a total of
+ * bytes, beyond which the oldest of those environments go that have more than RECENT_POSTS_MAX.
  * Threads: any, under one lock; the lock is not held while JSON is written. */
 #ifndef FF_COLLECTOR_RECENT_H
 #define FF_COLLECTOR_RECENT_H
 
 #include "base/json.h"
+#include "collector/collector.h"
 #include "collector/formats/format.h"
 
-enum { RECENT_POSTS_MAX = 50, RECENT_BODY_BYTES_MAX = 64 * 1024, RECENT_PER_SECOND = 100 };
+enum { RECENT_POSTS_MAX = 50, RECENT_KEPT_MAX = 2000, RECENT_BODY_BYTES_MAX = 64 * 1024, RECENT_PER_SECOND = 100 };
 
 struct judgement { /* what became of one environment key of a POST */
     struct span key;
@@ -34,6 +38,7 @@ struct recent_post {
     uint32_t refused_count;
     struct span env_key; /* of events that name none */
     struct format_limits limits;
+    bool begins; /* it has the first event of a view */
 };
 
 struct recent;
@@ -46,6 +51,7 @@ void recent_refused_later(struct recent *r, const char *environment_id, enum dro
 /* See collector_refused_later_json. */
 void recent_refused_later_json(struct recent *r, const char *environment_id, struct jw *out);
 /* See collector_recent_json. */
-size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id, struct jw *out);
+size_t recent_json(struct recent *r, const struct formats *formats, const char *environment_id,
+                   const struct collector_recent_ask *ask, struct jw *out);
 
 #endif

@@ -198,6 +198,37 @@ test('recent beacons: at once, with what was ignored and why; those of nobody fo
   assert.equal((await fetch(server.url + '/data/v1/beacons/recent?unclaimed=true', { headers: reader })).status, 403);
 }));
 
+test('recent beacons: one view or one video among very many others', async () => withServer({}, async server => {
+  const key = server.env_key, agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  const event = (name, id, number, more = {}) => ({ e: name, ake: key, xid: id, xsqno: number, uti: Date.now(), ...more });
+  const recent = async query => (await server.json('/data/v1/beacons/recent?' + new URLSearchParams(query))).data.map(post => post.events.map(one => one.view_id + one.view_sequence_number).join());
+  await taken(server, [event('viewstart', 'mine', 1, { vid: 'my-video' }), event('play', 'mine', 2)]);
+  await taken(server, String.raw`{"events":[{"e":"play","ake":"${key}","xid":"m\u0069ne","xsqno":3}]}`);
+  for (let i = 0; i < 240; i += 8) // views under way and new ones
+    await Promise.all(Array.from({ length: 8 }, (_, n) => taken(server, [event('hb', 'other-' + (i + n), n % 2 ? 1 : 7, { vid: 'other', vtt: 'mine and my-video' })], { agent })));
+  assert.equal((await recent({})).length, 50);
+  assert.equal((await recent({ limit: 7 })).length, 7);
+  assert.ok(!(await recent({})).join().includes('mine'));
+  assert.deepEqual(await recent({ view_id: 'mine' }), ['mine3', 'mine1,mine2']);
+  assert.deepEqual(await recent({ view_id: 'mine', limit: 1 }), ['mine3']);
+  assert.deepEqual(await recent({ video_id: 'my-video' }), ['mine1,mine2']);
+  assert.deepEqual(await recent({ video_id: 'my-video', view_id: 'mine' }), ['mine1,mine2']);
+  assert.deepEqual(await recent({ video_id: 'my-video', view_id: 'other-0' }), []);
+  assert.deepEqual(await recent({ view_id: 'min' }), []);
+  assert.deepEqual(await recent({ view_id: 'mine', unclaimed: true }), []);
+  const other = await recent({ video_id: 'other', limit: 1000 });
+  assert.ok(other.length > 100 && other.length <= 200, String(other.length));
+  await sleep(1100); // a hundred of a second are kept
+  await taken(server, [event('viewend', 'mine', 4)]);
+  const { id } = await view(server, 'mine');
+  assert.deepEqual(await recent({ view_id: id }), ['mine4', 'mine3', 'mine1,mine2']);
+  for (const wrong of ['filters[]=country:US', 'metric_filters[]=views>1', 'page=2', 'limit=many']) {
+    const answer = await server.get('/data/v1/beacons/recent?' + wrong);
+    assert.equal(answer.status, 400, wrong);
+  }
+  agent.destroy();
+}));
+
 test('what an environment decides: Do-Not-Track, queries, quotas; always answered 200', async () => withServer({}, async server => {
   const key = server.env_key, event = (id, number, more = {}) => ({ e: number === 2 ? 'viewend' : 'play', ake: key, xid: id, xsqno: number, uti: Date.now(), ...more });
   const update = (...settings) => firstframe(['environment', 'update', server.environment_id, '--data', server.data, ...settings]);

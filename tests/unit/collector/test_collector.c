@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The collector behind the real HTTP server: what is answered, what is handed over, what is counted and shown. */
 #include "collector/collector.h"
+#include "collector/recent.h"
 #include "base/counters.h"
 
 #include <setjmp.h>
@@ -305,13 +306,14 @@ static void test_quotas(void **state)
 }
 
 static struct json_parser *reader;
+static struct collector_recent_ask recent_ask = {.limit = 50};
 
 static const struct json_node *recent(const char *environment_id, struct json_doc *doc, struct buf *text)
 {
     struct jw w;
     buf_clear(text);
     jw_init(&w, text);
-    size_t n = collector_recent_json(collector, environment_id, &w);
+    size_t n = collector_recent_json(collector, environment_id, &recent_ask, &w);
     assert_false(text->failed);
     if (!json_parse(reader, buf_span(text), 1000000, doc, NULL)) fail_msg("%s", text->ptr);
     assert_int_equal(doc->nodes->count, n);
@@ -392,6 +394,48 @@ static void test_recent(void **state)
     buf_free(&text);
 }
 
+static size_t recent_count(struct recent *r, const char *environment_id)
+{
+    struct buf text;
+    struct jw w;
+    buf_init(&text, 64 << 20);
+    jw_init(&w, &text);
+    size_t n = recent_json(r, NULL, environment_id, &(struct collector_recent_ask){.limit = 100000}, &w);
+    assert_false(text.failed);
+    buf_free(&text);
+    return n;
+}
+
+/* However much a busy environment is sent, memory is bounded and the others keep what they have. */
+static void test_recent_bounds(void **state)
+{
+    (void)state;
+    static char body[60000];
+    memset(body, ' ', sizeof body);
+    struct recent *r = recent_new(8 << 20);
+    struct recent_post post = {.received_ms = 1795408567000, .problem = DROP_not_json, .body_bytes = 1};
+    post.body = span_make(body, 1000);
+    for (int i = 0; i < 60; i++, post.received_ms += 20) recent_add(r, "quiet", &post);
+    for (int i = 0; i < 10000; i++, post.received_ms += 20) {
+        post.begins = i % 2;
+        recent_add(r, "busy", &post);
+    }
+    assert_in_range(recent_count(r, "busy"), 2000, 4000);
+    assert_int_equal(recent_count(r, "quiet"), 60);
+    post.body = span_make(body, sizeof body);
+    for (int i = 0; i < 1000; i++, post.received_ms += 20) {
+        post.begins = i % 2;
+        recent_add(r, "busy", &post);
+        recent_add(r, "busier", &post);
+    }
+    assert_in_range(recent_count(r, "busy") + recent_count(r, "busier"), 80, (8 << 20) / 60000);
+    assert_in_range(recent_count(r, "quiet"), 50, 60);
+    for (int i = 0; i < 20; i++, post.received_ms += 20) recent_add(r, "new", &post); /* finds room in theirs */
+    assert_int_equal(recent_count(r, "new"), 20);
+    assert_in_range(recent_count(r, "quiet"), 50, 60);
+    recent_free(r);
+}
+
 static void test_view_drops(void **state)
 {
     (void)state;
@@ -454,7 +498,8 @@ int main(void)
         cmocka_unit_test_setup(test_never_usable, setup),  cmocka_unit_test_setup(test_good_ones_of_a_batch, setup),
         cmocka_unit_test_setup(test_sizes, setup),         cmocka_unit_test_setup(test_send_again, setup),
         cmocka_unit_test_setup(test_backfill, setup),      cmocka_unit_test_setup(test_quotas, setup),
-        cmocka_unit_test_setup(test_recent, setup),        cmocka_unit_test_setup(test_view_drops, setup),
+        cmocka_unit_test_setup(test_recent, setup),        cmocka_unit_test_setup(test_recent_bounds, setup),
+        cmocka_unit_test_setup(test_view_drops, setup),
         cmocka_unit_test_setup(test_threads, setup),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
