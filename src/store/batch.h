@@ -13,6 +13,7 @@ struct batch_row {
     int64_t view_end_ms;
     uint32_t version;
     bool check, had_pending;
+    bool named; /* its view id is no random one: an equal one may have been stored at any time */
 };
 
 struct batch {

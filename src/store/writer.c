@@ -2,6 +2,7 @@
 #include "store/writer.h"
 
 #include <errno.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -66,6 +67,17 @@ static void take_row(struct store_writer *w, struct span encoded, const struct b
     counter_set(COUNTER_store_rows_waiting, (int64_t)w->rows);
 }
 
+/* SDKs make view ids at random, as UUIDs. Those that people or programs made up may come again long after the view is
+ * forgotten. */
+static bool id_is_random(struct span id)
+{
+    if (id.len != 36) return false;
+    for (size_t i = 0; i < id.len; i++)
+        if (i == 8 || i == 13 || i == 18 || i == 23 ? id.ptr[i] != '-' : !isxdigit((unsigned char)id.ptr[i]))
+            return false;
+    return true;
+}
+
 bool store_writer_row(struct store_writer *w, unsigned shard, const struct view_row *row)
 {
     static const char no_batch[STORE_BATCH_ID_BYTES] = {0};
@@ -83,10 +95,12 @@ bool store_writer_row(struct store_writer *w, unsigned shard, const struct view_
         unlock(w);
         return true;
     }
+    bool named = row->final && !id_is_random(row->view_id);
     struct batch_row r = {.id = row->id,
                           .view_end_ms = row->view_end_ms,
                           .version = row->version,
-                          .check = row->check,
+                          .check = row->check || named,
+                          .named = named,
                           .had_pending = row->had_pending};
     lock(w);
     /* A row larger than the whole bound goes when it is alone. */

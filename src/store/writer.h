@@ -10,7 +10,8 @@
  * rows are in the journal too. An insert refused because of its data is cut in halves until the row is found, which is
  * logged and counted (store_rows_refused_total): only for errors that name the data, and only after this writer has
  * stored something, since otherwise the fault lies not in a row. Rows with check = true are looked up first, and left
- * out when their view (final) or version (pending) is there.
+ * out when their view (final) or version (pending) is there. So are final ones whose view id is no UUID, however long
+ * ago such a view may have ended.
  *
  * The same thread drops pending partitions all of whose views have become final. */
 #ifndef FF_STORE_WRITER_H

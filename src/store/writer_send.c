@@ -131,11 +131,14 @@ static bool row_is(const struct batch_row *r, bool final, struct hash128 id, uin
 static void check_sql(struct buf *sql, const struct batch *b, const struct batch_row *const *rows, size_t n)
 {
     int64_t min_ms, max_ms;
+    bool named = false;
+    for (size_t i = 0; i < n; i++) named = named || rows[i]->named;
     batch_range(b, &min_ms, &max_ms);
-    buf_addf(sql,
-             "SELECT id_hi, id_lo, version FROM firstframe.views WHERE final = %d AND view_end >= %" PRId64
-             " AND view_end <= %" PRId64 " AND id_lo IN (",
-             b->final, min_ms - CHECK_AROUND_MS, max_ms + CHECK_AROUND_MS);
+    buf_addf(sql, "SELECT id_hi, id_lo, version FROM firstframe.views WHERE final = %d", b->final);
+    if (!named)
+        buf_addf(sql, " AND view_end >= %" PRId64 " AND view_end <= %" PRId64, min_ms - CHECK_AROUND_MS,
+                 max_ms + CHECK_AROUND_MS);
+    buf_adds(sql, " AND id_lo IN (");
     for (size_t i = 0; i < n; i++) buf_addf(sql, "%s%" PRIu64, i ? "," : "", rows[i]->id.lo);
     buf_addc(sql, ')');
 }

@@ -22,6 +22,7 @@ static inline struct view_row test_row(const char *environment, uint64_t n, bool
                          .inserted_ms = view_end_ms - 59000,
                          .updated_ms = view_end_ms + 1000};
     (void)snprintf(r.environment_id, sizeof r.environment_id, "%s", environment);
+    r.view_id = SPAN("1b4e28ba-2fa1-4d2b-883f-0016d3cca427"); /* of the form that SDKs make; id tells views apart */
     r.country = SPAN("NL");
     r.video_title = SPAN("A film");
     r.watched = true;

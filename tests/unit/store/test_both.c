@@ -516,12 +516,24 @@ static void test_checked_rows(void **state)
     struct view_row older = test_row(env, 0, true, TEST_NOON_MS + 2 * TEST_DAY_MS); /* came back days later */
     older.check = true;
     put(w, &older);
+    /* A view id that somebody made up is known however long ago it was used, and without being asked for. */
+    struct view_row named = test_row(env, 1000, true, TEST_NOON_MS), uuid = test_row(env, 1001, true, TEST_NOON_MS);
+    named.view_id = SPAN("test-1");
+    uuid.view_id = SPAN("0a0a0a0a-0000-4000-8000-00000000beef");
+    put(w, &named);
+    put(w, &uuid);
+    settle(w);
+    named.view_end_ms += 40 * TEST_DAY_MS;
+    uuid.view_end_ms += 40 * TEST_DAY_MS;
+    put(w, &named);
+    uuid.id.lo++; /* as another view's: nobody looks */
+    put(w, &uuid);
     settle(w);
     struct store_writer_status st;
     store_writer_status(w, &st);
-    assert_int_equal(st.rows_known, 101);
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.views WHERE environment_id = 'checked'"), 121);
-    assert_int_equal(views(p, "count()", env, ""), 120);
+    assert_int_equal(st.rows_known, 102);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.views WHERE environment_id = 'checked'"), 124);
+    assert_int_equal(views(p, "count()", env, ""), 123);
     assert_true(store_writer_stop(w, STORED_MS));
 }
 
