@@ -173,10 +173,12 @@ static void finish_ranges(struct fold *f)
 static void facts_finish(struct fold *f)
 {
     struct view_row *row = f->row;
+    struct span rest;
     row->view_id = fold_copy(f, view_key_id(f->v));
     finish_viewer(f);
     finish_copies(f);
     finish_source(f);
+    row->page_hostname = url_host(row->page_url, &rest);
     finish_ranges(f);
     row->player_preload = preload_on(fold_text(f, FIELD_player_preload_on));
     row->used_fullscreen = f->facts.fullscreen;

@@ -112,6 +112,7 @@ const BOOLEANS = new Set(['exit_before_video_start', 'playback_failure', 'playba
 // A dimension of a view as text or null; view is the truth with what is stored beside it. Where the truth says it, the
 // truth counts.
 export function dimensionOf(id, view) {
+  if (id === 'page_hostname') return view.page_url ? new URL(view.page_url).host : null;
   const value = TRUTH_NAMES[id] === undefined ? view[id] ?? view.detail[id] : view[TRUTH_NAMES[id]] ?? view.detail[id];
   if (value === null || value === undefined || value === '') return BOOLEANS.has(id) ? 'false' : null;
   return Array.isArray(value) ? `[${value.join(',')}]` : String(value);

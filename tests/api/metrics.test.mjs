@@ -13,7 +13,7 @@ before(async () => {
   views = server.truth.map(view => ({ ...view, detail: details.get(view.view_id) }));
   const listed = (await server.json('/data/v1/dimensions')).data;
   dimensions = [...listed.basic, ...listed.advanced, 'preroll_ad_asset_hostname', 'preroll_ad_tag_hostname', 'preroll_played',
-    'preroll_requested', 'ad_playback_failure', 'content_playback_failure'];
+    'preroll_requested', 'ad_playback_failure', 'content_playback_failure', 'page_hostname'];
 });
 after(() => server?.stop());
 
@@ -29,7 +29,7 @@ function check(actual, expected, what, measurement = 'avg') {
 
 test('all metrics are there', async () => {
   assert.equal(Object.keys(METRICS).length, 53);
-  assert.equal(dimensions.length, 112);
+  assert.equal(dimensions.length, 113);
 });
 
 test('every metric in every measurement', async () => {

@@ -122,6 +122,8 @@ class Comparison {
       assert.ok(column === null || column in row, `no column of ${key}`);
       this.add(key, want, column === null ? COMPUTED[key](row) : row[column], view, 'row');
     }
+    this.columns.add('page_hostname');
+    this.add('page_hostname', view.page_url ? new URL(view.page_url).host : null, row.page_hostname, view, 'row');
     this.add('events', view.events, view.timeline.length, view, 'row');
     this.add('events', view.events, row.event_details.length, view, 'event_details');
     this.add('events', view.events, row.event_times.filter(time => time >= this.began && time <= Date.now()).length, view, 'event_times');

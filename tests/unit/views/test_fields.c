@@ -25,6 +25,7 @@ static const struct special { const char *field, *value, *without; } specials[] 
     {"player_playback_mode", "pip", ""}, /* fullscreen at odd events */
     {"player_source_url", "https://stream.mux.com/abc.m3u8", ""},
     {"video_source_url", "https://stream.mux.com/abc.m3u8", ""},
+    {"page_url", "https://www.example.com/watch", ""},
     {"video_stream_type", "live", "video_source_is_live"},
     {"video_source_duration", NULL, "video_source_is_live"},
     {"view_content_playback_time", NULL, "view_playing_time_ms_cumulative"},

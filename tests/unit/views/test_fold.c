@@ -488,8 +488,17 @@ static void test_merges(void **state)
     {
         assert_span(f->row.player_source_url, "https://a.example/v.mp4");
         assert_span(f->row.page_url, "https://x/");
+        assert_span(f->row.page_hostname, "x");
         assert_span(f->row.video_title, "a?b");
     }
+    static const struct { const char *post, *host; } pages[] = {
+        {"@ 9000\n1 play 1000; page_url=https://shop.example.com:8443/watch?x=1#y", "shop.example.com:8443"},
+        {"@ 9000\n1 play 1000; page_url=http://me@[::1]/", "[::1]"},
+        {"@ 9000\n1 play 1000; page_url=file:///home/video.html", ""},
+        {"@ 9000\n1 play 1000; page_url=about:blank", ""},
+        {"@ 9000\n1 play 1000", ""},
+    };
+    for (size_t i = 0; i < COUNT(pages); i++) WITH(pages[i].post, f) assert_span(f->row.page_hostname, pages[i].host);
 }
 
 static void test_derived_facts(void **state)
