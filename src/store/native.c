@@ -25,9 +25,10 @@ static size_t width_of(struct span type)
         const char *name;
         size_t width;
     } types[] = {{"String", 0}, {"UInt8", 1}, {"Int32", 4}, {"UInt32", 4}, {"Int64", 8}, {"UInt64", 8}, {"Float64", 8}};
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (span_is(type, types[i].name)) return types[i].width;
-    BUG_IF(true);
+    size_t i = 0;
+    while (i < COUNT(types) && !span_is(type, types[i].name)) i++;
+    BUG_IF(i == COUNT(types));
+    return types[i].width;
 }
 
 static struct wire wire_of(const char *declared)
