@@ -474,9 +474,10 @@ static int moment_order(const void *a, const void *b)
 
 static int64_t pair_int(const struct sim_session *s, const struct sim_event *e, enum sim_field field)
 {
-    for (uint32_t i = 0; i < e->pair_count; i++)
-        if (s->pairs[e->pair_at + i].field == field) return s->pairs[e->pair_at + i].value.v.i;
-    BUG_IF(true); /* every event has it */
+    uint32_t i = 0;
+    while (i < e->pair_count && s->pairs[e->pair_at + i].field != field) i++;
+    BUG_IF(i == e->pair_count); /* every event has it */
+    return s->pairs[e->pair_at + i].value.v.i;
 }
 
 /* What arrived of a view, up to its end, by the player's clock. */
