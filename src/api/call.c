@@ -82,8 +82,8 @@ void api_fail_wait(struct api_call *c, unsigned seconds, const char *message)
 
 void api_fail_store(struct api_call *c, enum err e, const struct store_error *error)
 {
-    bool busy = error->unsent; /* as many questions are asked as may be */
-    if (error->code == CODE_MEMORY || (e == ERR_FULL && !busy)) {
+    /* ERR_FULL of a statement that went out: its answer is too large. Of one that did not: too many are asked. */
+    if (error->code == CODE_MEMORY || (e == ERR_FULL && !error->unsent)) {
         api_fail(
             c, 400,
             "This needs more memory than a question may use. Ask for a shorter timeframe, with more filters or for "
@@ -92,7 +92,7 @@ void api_fail_store(struct api_call *c, enum err e, const struct store_error *er
         api_fail(c, 400,
                  "This does not finish in the time that a question has. Ask for a shorter timeframe, with more filters "
                  "or for fewer dimensions.");
-    } else if (busy || e == ERR_UNAVAILABLE || e == ERR_TIMEOUT || e == ERR_CLOSED) {
+    } else if (error->unsent || e == ERR_UNAVAILABLE || e == ERR_TIMEOUT || e == ERR_CLOSED) {
         api_fail(c, 503, "The store does not answer at the moment. Try again shortly.");
     } else {
         LOG_ERR("store_refused_question", "kind=%s what=\"%.300s\"", err_name(e), error->text);

@@ -2,31 +2,19 @@
 // Dimensions of very many values: one a view. The views are made inside the store, past the collector, which would take
 // minutes; what is asked is how the API answers.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import http from 'node:http';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Server } from '../lib/server.mjs';
+import { execute } from '../lib/store.mjs';
 
 const VIEWS = 300_000, LONG = 40_000, URL_BYTES = 1500;
 let server, window;
-
-function store(sql) {
-  return new Promise((resolve, reject) => {
-    http.request({ socketPath: path.join(server.data, 'engine', fs.readdirSync(path.join(server.data, 'engine')).find(name => name.endsWith('.sock'))), method: 'POST', path: '/' }, response => {
-      const parts = [];
-      response.on('data', part => parts.push(part));
-      response.on('end', () => response.statusCode === 200 ? resolve() : reject(new Error(Buffer.concat(parts).toString().slice(0, 500))));
-    }).on('error', reject).end(sql);
-  });
-}
 
 before(async () => {
   server = await new Server().start();
   const now = Date.now();
   window = `timeframe[]=${Math.floor(now / 1000) - 86400}&timeframe[]=${Math.floor(now / 1000) + 3600}`;
   // Every view has a session and a custom_1 of its own, but for three, which share one custom_1 and fail; some have a long page_url.
-  await store(`INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_session_id, view_id, custom_1, playback_failure, page_url)
+  await execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_session_id, view_id, custom_1, playback_failure, page_url)
     SELECT '${server.environment_id}', 1, number, 1, 1, ${now - 120_000}, ${now - 60_000}, concat('session-', toString(number)), concat('view-', toString(number)),
     if(number < 3, 'three of a kind', concat('user-', toString(number))), toUInt8(number < 10), if(number < ${LONG}, concat('https://example.com/', toString(number), repeat('x', ${URL_BYTES})), NULL) FROM numbers(${VIEWS})`);
 });
@@ -65,7 +53,7 @@ test('insights leave out what is too small to explain anything', async () => {
 });
 
 test('what is too much for one answer is said, and is no fault of the store', async () => {
-  await store(`INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_session_id)
+  await execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_session_id)
     SELECT '${server.environment_id}', 2, number, 1, 1, ${Date.now() - 120_000}, ${Date.now() - 60_000}, concat('another-', toString(number)) FROM numbers(2000000)`);
   const response = await server.get(`/data/v1/metrics/views/breakdown?group_by=view_session_id&${window}&limit=7`), body = await response.json();
   assert.equal(response.status, 400);

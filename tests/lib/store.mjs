@@ -5,16 +5,26 @@ import http from 'node:http';
 import path from 'node:path';
 import readline from 'node:readline';
 
-// Rows of the store one after the other, asked for through the engine's own socket.
-export async function* select(server, sql) {
+// The lines of what the store answers to a statement, asked for through the engine's own socket.
+async function* answered(server, sql) {
   const response = await new Promise((resolve, reject) => http.request({ socketPath: path.join(server.data, 'engine/engine.sock'), path: '/', method: 'POST' }, resolve)
-    .on('error', reject).end(`${sql} FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0`));
+    .on('error', reject).end(sql));
   let refusal = '';
   for await (const line of readline.createInterface({ input: response, crlfDelay: Infinity })) {
     if (response.statusCode !== 200) refusal += line;
-    else if (line) yield JSON.parse(line);
+    else if (line) yield line;
   }
   if (refusal) throw new Error(refusal);
+}
+
+// Rows of the store one after the other.
+export async function* select(server, sql) {
+  for await (const line of answered(server, `${sql} FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0`)) yield JSON.parse(line);
+}
+
+// A statement that changes something.
+export async function execute(server, sql) {
+  for await (const line of answered(server, sql)) throw new Error(`no answer was expected: ${line}`);
 }
 
 // Lists that lie in several columns of a row: an item is one place of all of them. Playing time is added up by kind, and
