@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 1024, RANGES_MAX = 20000 };
+enum { SQL_BYTES_MAX = 1024 * 1024, HELD_BYTES_MAX = 64 * 1024 * 1024, RANGES_MAX = 20000 };
 /* Times beyond are no times of content; below, the bucket arithmetic cannot overflow. */
 #define CONTENT_MS_MAX INT64_C(1000000000000000)
 
@@ -73,38 +73,13 @@ static void where_sql(struct buf *where, const char *environment_id, const struc
     buf_adds(where, ", 0) AND notEmpty(range_start)"); /* only ranges that hold time are stored */
 }
 
-/* The largest of what the expression says of a view; 0: no view. */
-static enum err largest_ask(struct query *q, struct span where, const char *expression, int64_t *out)
-{
-    struct buf sql, rows, columns;
-    buf_init(&sql, SQL_BYTES_MAX);
-    buf_init(&rows, ROWS_BYTES_MAX);
-    buf_init(&columns, SQL_BYTES_MAX);
-    buf_addf(&columns, "%s AS d", expression);
-    buf_adds(&sql, "SELECT toInt64(max(d)) FROM ");
-    store_views_from(&sql, q->store, columns.ptr, where);
-    enum err e = sql.failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
-    struct bytes in = bytes_of(buf_span(&rows));
-    *out = rb_i64(&in);
-    if (e == ERR_NONE && !in.ok) e = ERR_CORRUPT;
-    buf_free(&columns);
-    buf_free(&sql);
-    buf_free(&rows);
-    return e;
-}
-
-/* The content's length: what players say, or else how far anybody saw; 0: no view. */
-static enum err duration_ask(struct query *q, struct span where, int64_t *duration_ms)
-{
-    enum err e = largest_ask(q, where, "ifNull(player_source_duration, 0)", duration_ms);
-    if (e == ERR_NONE && *duration_ms <= 0) e = largest_ask(q, where, "arrayReduce('max', range_end)", duration_ms);
-    if (*duration_ms > CONTENT_MS_MAX) *duration_ms = CONTENT_MS_MAX;
-    if (*duration_ms < 0) *duration_ms = 0;
-    return e;
-}
-
-struct adding {
+/* What views say until the content's length is known, which is when the last one has been read: their ranges as two
+ * lists each. Of more views than there is memory for only the length is kept, and the ranges are asked for again. */
+struct reading {
     struct heatmap *h;
+    bool drawing;             /* the length is known: ranges go into the heatmap at once */
+    int64_t said_ms, seen_ms; /* the longest that players say, and how far anybody saw */
+    struct buf ranges;        /* of each view its number of ranges, starts, and ends */
     int64_t starts[RANGES_MAX], ends[RANGES_MAX];
 };
 
@@ -118,33 +93,74 @@ static size_t read_ints(struct bytes *in, int64_t *out)
     return n < RANGES_MAX ? n : RANGES_MAX;
 }
 
-static bool row_add(void *ctx, struct bytes *in)
+static void ranges_hold(struct reading *r, size_t n)
 {
-    struct adding *a = ctx;
-    size_t starts = read_ints(in, a->starts), ends = read_ints(in, a->ends);
-    if (in->ok) heatmap_add(a->h, a->starts, a->ends, starts < ends ? starts : ends);
+    if (r->ranges.failed) return;
+    buf_add(&r->ranges, &n, sizeof n);
+    buf_add(&r->ranges, r->starts, n * sizeof *r->starts);
+    buf_add(&r->ranges, r->ends, n * sizeof *r->ends);
+}
+
+static bool row_take(void *ctx, struct bytes *in)
+{
+    struct reading *r = ctx;
+    int64_t said = rb_i64(in);
+    size_t starts = read_ints(in, r->starts), ends = read_ints(in, r->ends), n = starts < ends ? starts : ends;
+    if (!in->ok) return true;
+    if (r->drawing) {
+        heatmap_add(r->h, r->starts, r->ends, n);
+        return true;
+    }
+    if (said > r->said_ms) r->said_ms = said;
+    for (size_t i = 0; i < ends; i++)
+        if (r->ends[i] > r->seen_ms) r->seen_ms = r->ends[i];
+    ranges_hold(r, n);
     return true;
+}
+
+static void held_draw(struct reading *r)
+{
+    size_t n;
+    for (struct span left = buf_span(&r->ranges); left.len;
+         left = span_from(left, sizeof n + 2 * n * sizeof *r->starts)) {
+        memcpy(&n, left.ptr, sizeof n);
+        memcpy(r->starts, left.ptr + sizeof n, n * sizeof *r->starts);
+        memcpy(r->ends, left.ptr + sizeof n + n * sizeof *r->starts, n * sizeof *r->ends);
+        heatmap_add(r->h, r->starts, r->ends, n);
+    }
+}
+
+static int64_t length_of(const struct reading *r)
+{
+    int64_t ms = r->said_ms > 0 ? r->said_ms : r->seen_ms;
+    return ms < CONTENT_MS_MAX ? ms : CONTENT_MS_MAX;
 }
 
 enum err query_heatmap(struct query *q, const char *environment_id, const struct window *window,
                        const struct filters *filters, const struct dimension *of, struct span id, struct heatmap *out)
 {
     struct buf sql, where;
+    struct reading *r = calloc(1, sizeof *r);
+    BUG_IF(r == NULL);
     *out = (struct heatmap){.n = HEATMAP_BUCKETS_MIN};
+    r->h = out;
+    buf_init(&r->ranges, HELD_BYTES_MAX);
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&where, SQL_BYTES_MAX);
     where_sql(&where, environment_id, window, filters, of, id);
-    enum err e = where.failed ? ERR_FULL : duration_ask(q, buf_span(&where), &out->duration_ms);
+    buf_adds(&sql, "SELECT d, range_start, range_end FROM ");
+    store_views_from(&sql, q->store, "toInt64(ifNull(player_source_duration, 0)) AS d, range_start, range_end",
+                     buf_span(&where));
+    enum err e = sql.failed || where.failed ? ERR_FULL : query_stream(q, buf_span(&sql), NULL, row_take, r);
+    out->duration_ms = length_of(r);
     if (e == ERR_NONE && out->duration_ms > 0) {
         heatmap_size(out);
-        struct adding *a = calloc(1, sizeof *a);
-        BUG_IF(a == NULL);
-        a->h = out;
-        buf_adds(&sql, "SELECT range_start, range_end FROM ");
-        store_views_from(&sql, q->store, "range_start, range_end", buf_span(&where));
-        e = sql.failed ? ERR_FULL : query_stream(q, buf_span(&sql), NULL, row_add, a);
-        free(a);
+        r->drawing = true;
+        if (r->ranges.failed) e = query_stream(q, buf_span(&sql), NULL, row_take, r);
+        else held_draw(r);
     }
+    buf_free(&r->ranges);
+    free(r);
     buf_free(&sql);
     buf_free(&where);
     return e;
