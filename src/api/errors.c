@@ -60,7 +60,7 @@ void api_errors_list(struct api_call *c)
     struct error_row *rows;
     size_t n, categories;
     int64_t all;
-    enum err e = query_errors(&q, c->environment_id, &window, &filters, NULL, &rows, &n, &all);
+    enum err e = query_errors(&q, c->environment_id, &window, &filters, &rows, &n, &all);
     if (e != ERR_NONE) {
         api_fail_store(c, e, &q.error);
         return;
@@ -93,14 +93,12 @@ static bool find_error(struct api_call *c, struct window *window, struct error_r
 {
     struct filters filters, token = {0};
     struct query q = ask_query(c);
-    struct error_row *rows;
     int64_t id;
-    size_t n;
     bool found = false;
     if (!ask_window(c, window) || !ask_filters(c, true, &filters) || !ask_token_filter(c, &token)) return false;
     bool number = span_to_i64(c->arguments[0], &id);
     enum err e = number ? query_error_find(&q, c->environment_id, id, &token, out, &found) : ERR_NONE;
-    if (e == ERR_NONE && found) e = query_errors(&q, c->environment_id, window, &filters, &id, &rows, &n, all);
+    if (e == ERR_NONE && found) e = query_error_views(&q, c->environment_id, window, &filters, out, all);
     if (e != ERR_NONE) {
         api_fail_store(c, e, &q.error);
         return false;
@@ -109,7 +107,6 @@ static bool find_error(struct api_call *c, struct window *window, struct error_r
         api_fail(c, 404, "There is no such error.");
         return false;
     }
-    if (n) out->views = rows[0].views, out->last_seen_ms = rows[0].last_seen_ms;
     return true;
 }
 

@@ -20,6 +20,7 @@ static int error_compare(const void *x, const void *y)
 static enum err rows_read(struct query *q, struct span rows, struct error_row **out, size_t *count, int64_t *all_views)
 {
     size_t room = 64, n = 0;
+    *all_views = 0;
     struct error_row *list = arena_alloc(q->arena, room * sizeof *list);
     struct bytes in = bytes_of(rows);
     while (list && bytes_left(&in)) {
@@ -36,10 +37,8 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
         row->views = rb_i64(&in);
         row->last_seen_ms = rb_i64(&in);
         if (!in.ok) return ERR_CORRUPT;
-        if (none) {
-            *all_views = row->views;
-            continue;
-        }
+        *all_views += row->views;
+        if (none) continue;
         row->code = code.ptr ? arena_copy(q->arena, code) : code;
         row->message = message.ptr ? arena_copy(q->arena, message) : message;
         if ((code.ptr && row->code.ptr == NULL) || (message.ptr && row->message.ptr == NULL)) return ERR_FULL;
@@ -52,36 +51,60 @@ static enum err rows_read(struct query *q, struct span rows, struct error_row **
     return ERR_NONE;
 }
 
-enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
-                      const struct filters *filters, const int64_t *only, struct error_row **out, size_t *count,
-                      int64_t *all_views)
+/* All rows of the environment's views in the window are looked at, so that all columns are read at once. */
+static enum err ask(struct query *q, struct buf *sql, struct buf *rows)
 {
-    struct buf sql, where, erring, rows;
+    static const struct store_limits limits = {.most_rows = true};
+    return sql->failed ? ERR_FULL : store_select_as(q->store, buf_span(sql), &limits, "RowBinary", rows, &q->error);
+}
+
+enum err query_errors(struct query *q, const char *environment_id, const struct window *window,
+                      const struct filters *filters, struct error_row **out, size_t *count, int64_t *all_views)
+{
+    struct buf sql, where, rows;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&where, SQL_BYTES_MAX);
-    buf_init(&erring, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    *all_views = 0;
     question_where(&where, environment_id, window, CLOCK_END, filters);
-    buf_add_span(&erring, buf_span(&where));
-    if (only) buf_addf(&erring, " AND error_type_id = %lld", (long long)*only);
-    else buf_adds(&erring, " AND isNotNull(error_type_id)");
-    /* The texts are read for views with an error only; all views are counted apart. */
     buf_adds(&sql,
              "SELECT CAST(id AS Nullable(Int64)), any(code), any(message), toInt64(count()), toInt64(max(seen)) FROM ");
     store_views_from(&sql, q->store,
                      "error_type_id AS id, CAST(player_error_code AS Nullable(String)) AS code, "
                      "CAST(player_error_message AS Nullable(String)) AS message, ifNull(error_last_seen, 0) AS seen",
-                     buf_span(&erring));
-    buf_adds(&sql, " GROUP BY id UNION ALL SELECT CAST(NULL AS Nullable(Int64)), CAST(NULL AS Nullable(String)), "
-                   "CAST(NULL AS Nullable(String)), toInt64(count()), toInt64(0) FROM ");
-    store_views_from(&sql, q->store, "view_end", buf_span(&where));
-    bool failed = sql.failed || where.failed || erring.failed;
-    enum err e = failed ? ERR_FULL : store_select(q->store, buf_span(&sql), &rows, &q->error);
+                     buf_span(&where));
+    buf_adds(&sql, " GROUP BY id");
+    enum err e = where.failed ? ERR_FULL : ask(q, &sql, &rows);
     if (e == ERR_NONE) e = rows_read(q, buf_span(&rows), out, count, all_views);
     buf_free(&sql);
     buf_free(&where);
-    buf_free(&erring);
+    buf_free(&rows);
+    return e;
+}
+
+enum err query_error_views(struct query *q, const char *environment_id, const struct window *window,
+                           const struct filters *filters, struct error_row *error, int64_t *all_views)
+{
+    struct buf sql, where, columns, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&where, SQL_BYTES_MAX);
+    buf_init(&columns, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    question_where(&where, environment_id, window, CLOCK_END, filters);
+    buf_adds(&sql, "SELECT toInt64(count()), toInt64(sum(its)), toInt64(max(if(its = 1, seen, 0))) FROM ");
+    buf_addf(&columns, "ifNull(error_type_id = %lld, 0) AS its, ifNull(error_last_seen, 0) AS seen",
+             (long long)error->id);
+    store_views_from(&sql, q->store, columns.ptr, buf_span(&where));
+    buf_free(&columns);
+    enum err e = where.failed ? ERR_FULL : ask(q, &sql, &rows);
+    struct bytes in = bytes_of(buf_span(&rows));
+    if (e == ERR_NONE) {
+        *all_views = rb_i64(&in);
+        error->views = rb_i64(&in);
+        error->last_seen_ms = rb_i64(&in);
+        if (!in.ok) e = ERR_CORRUPT;
+    }
+    buf_free(&sql);
+    buf_free(&where);
     buf_free(&rows);
     return e;
 }
