@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/pool.h"
+#include "query/tables.h"
+#include "query/vocabulary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct api {
     struct rewriter *rewriter;
     struct exporter *exporter;
     struct answers *answers;
+    struct vocabulary *vocabulary;
     struct sweeper *sweeper;
     struct mail *mail;
     struct setup *setup;
@@ -145,6 +148,7 @@ struct api *api_new(const struct api_options *options)
     a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
     a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
     a->answers = answers_new(CACHE_BYTES_MAX);
+    a->vocabulary = vocabulary_new(dimension_count());
     a->rewriter = rewriter_new(options->accounts, options->store);
     struct exporter_options exports = {.accounts = options->accounts, .store = options->store, .data_dir = a->data_dir};
     a->exporter = exporter_new(&exports);
@@ -155,6 +159,11 @@ struct api *api_new(const struct api_options *options)
     a->setup = setup_new();
     a->limits = limits_new(options->rate_limit);
     return a;
+}
+
+struct vocabulary *api_vocabulary(struct api *a)
+{
+    return a->vocabulary;
 }
 
 struct answers *api_answers(struct api *a)
@@ -212,6 +221,7 @@ void api_free(struct api *a)
     rewriter_free(a->rewriter);
     exporter_free(a->exporter);
     answers_free(a->answers);
+    vocabulary_free(a->vocabulary);
     sweeper_free(a->sweeper);
     mail_free(a->mail);
     setup_free(a->setup);

@@ -10,6 +10,8 @@
 #include "query/window.h"
 #include "store/store.h"
 
+struct vocabulary;
+
 struct question {
     const char *environment_id;
     struct window window; /* snapped */
@@ -22,6 +24,7 @@ struct question {
 struct query {
     struct store *store;
     struct arena *arena;
+    struct vocabulary *vocabulary; /* may be NULL: insights are slower then */
     struct store_error error;
 };
 

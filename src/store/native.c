@@ -24,7 +24,8 @@ static size_t width_of(struct span type)
     static const struct {
         const char *name;
         size_t width;
-    } types[] = {{"String", 0}, {"UInt8", 1}, {"Int32", 4}, {"UInt32", 4}, {"Int64", 8}, {"UInt64", 8}, {"Float64", 8}};
+    } types[] = {{"String", 0}, {"UInt8", 1}, {"UInt16", 2}, {"Int32", 4},
+                 {"UInt32", 4}, {"Int64", 8}, {"UInt64", 8}, {"Float64", 8}};
     size_t i = 0;
     while (i < COUNT(types) && !span_is(type, types[i].name)) i++;
     BUG_IF(i == COUNT(types));
@@ -109,4 +110,39 @@ void store_native_encode(struct buf *out, const struct batch *b)
     for (size_t i = 0; i < b->n; i++) BUG_IF(!rows[i].ok || bytes_left(&rows[i]) != 0);
     free(rows);
     free(counts);
+}
+
+/* -- reading -- */
+
+static struct span text_of(struct bytes *in)
+{
+    uint64_t len = bytes_varint(in);
+    if (len > bytes_left(in)) in->ok = false;
+    return in->ok ? bytes_span(in, len) : (struct span){NULL, 0};
+}
+
+enum native_read store_native_read(struct span *whole, const char *const *types, size_t count, struct span *columns,
+                                   size_t *rows, size_t *bytes)
+{
+    struct bytes in = bytes_of(*whole);
+    uint64_t n = bytes_varint(&in), height = bytes_varint(&in);
+    *bytes = whole->len + 1;
+    if (!in.ok) return NATIVE_SHORT;
+    /* A result without any row may be a block without columns. */
+    if ((n != count && n + height != 0) || height > NATIVE_ROWS_MAX) return NATIVE_WRONG;
+    for (size_t i = 0; i < n; i++) {
+        (void)text_of(&in);
+        struct span type = text_of(&in);
+        if (!in.ok) return NATIVE_SHORT;
+        if (!span_is(type, types[i])) return NATIVE_WRONG;
+        size_t len = height * width_of(type), left = bytes_left(&in);
+        if (len > left) {
+            *bytes = whole->len + (len - left);
+            return NATIVE_SHORT;
+        }
+        columns[i] = bytes_span(&in, len);
+    }
+    *rows = height;
+    *whole = span_from(*whole, whole->len - bytes_left(&in));
+    return NATIVE_BLOCK;
 }

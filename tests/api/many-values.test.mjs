@@ -12,7 +12,7 @@ let server, window;
 before(async () => {
   server = await new Server().start();
   const now = Date.now();
-  window = `timeframe[]=${Math.floor(now / 1000) - 86400}&timeframe[]=${Math.floor(now / 1000) + 3600}`;
+  window = `timeframe[]=${Math.floor(now / 1000) - 5 * 86400}&timeframe[]=${Math.floor(now / 1000) + 3600}`;
   // Every view has a session and a custom_1 of its own, but for three, which share one custom_1 and fail; some have a long page_url.
   await execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_session_id, view_id, custom_1, playback_failure, page_url)
     SELECT '${server.environment_id}', 1, number, 1, 1, ${now - 120_000}, ${now - 60_000}, concat('session-', toString(number)), concat('view-', toString(number)),
@@ -50,6 +50,45 @@ test('insights leave out what is too small to explain anything', async () => {
   // Three of 300,000 views are the least.
   const of = data.filter(row => row.filter_column === 'custom_1');
   assert.deepEqual(of.map(row => [row.filter_value, row.total_views, row.metric]), [['three of a kind', 3, 1]]);
+});
+
+// The values that were there when insights was first asked for are known from then on: others have to be found as well.
+test('insights find values that came after they were first asked for', async () => {
+  let asked = 0; // always another window, as nothing tells the server that views came past it
+  const insights = async () => (await server.json(`/data/v1/metrics/playback_failure_percentage/insights?${window.replace(/\d+$/, end => Number(end) + 3600 * asked++)}`)).data
+    .filter(row => ['cdn', 'browser', 'video_title', 'player_remote_played'].includes(row.filter_column))
+    .map(row => [row.filter_column, row.filter_value, row.total_views, row.metric, row.total_watch_time]).sort();
+  const insert = (id, n, cdn, title) => execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_id, cdn, browser, video_title, player_remote_played, playback_failure, watch_time)
+    SELECT '${server.environment_id}', ${id}, number, 1, 1, ${Date.now() - 120_000} - number % 4 * 86400000, ${Date.now() - 60_000} - number % 4 * 86400000, concat('view-${id}-', toString(number)), ${cdn}, 'Chrome', ${title}, if(number % 3 = 0, NULL, number % 3 - 1), 1, 10 FROM numbers(${n})`);
+  const remote = n => [['player_remote_played', 'false', n, 1, n * 10], ['player_remote_played', 'true', n, 1, n * 10]];
+  assert.deepEqual(await insights(), []);
+  await insert(10, 30, "'one'", 'NULL');
+  const first = [['browser', 'Chrome', 30, 1, 300], ['cdn', 'one', 30, 1, 300], ...remote(10)];
+  assert.deepEqual(await insights(), first);
+  await insert(11, 60, "if(number < 45, 'two', '')", "'it''s \\\\ new'");
+  const second = [['browser', 'Chrome', 90, 1, 900], ['cdn', '', 15, 1, 150], ['cdn', 'one', 30, 1, 300], ['cdn', 'two', 45, 1, 450], ...remote(30), ['video_title', "it's \\ new", 60, 1, 600]];
+  assert.deepEqual(await insights(), second);
+  // Twenty values do not fit into half a byte, and three hundred not into a byte.
+  await insert(12, 600, "concat('cdn-', toString(number % 20))", "concat('title-', toString(number % 300))");
+  const third = [...second.filter(row => !['browser', 'player_remote_played'].includes(row[0])), ['browser', 'Chrome', 690, 1, 6900], ...remote(230),
+    ...Array.from({ length: 20 }, (_, i) => ['cdn', `cdn-${i}`, 30, 1, 300])];
+  // Of two at once one is counted and the other is left to the store.
+  for (const rows of [...await Promise.all([insights(), insights()]), await insights()])
+    assert.deepEqual(rows.filter(row => row[0] !== 'video_title'), third.filter(row => row[0] !== 'video_title').sort());
+});
+
+// Ranges are held while the length of the content is not known, up to 64 MB of them; these are 80 MB, and are read twice.
+test('a heatmap of more ranges than can be held', async () => {
+  const views = 250, ranges = 20_000;
+  await execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_id, video_id, range_start, range_end)
+    SELECT '${server.environment_id}', 20, number, 1, 1, ${Date.now() - 120_000}, ${Date.now() - 60_000}, concat('ranged-', toString(number)), 'long',
+    arrayMap(i -> i * 1000, range(${ranges})), arrayMap(i -> i * 1000 + if(number < 50, 300, 700), range(${ranges})) FROM numbers(${views})`);
+  const { data } = await server.json(`/data/v1/engagement/videos/long/heatmap?${window}`), length = (ranges - 1) * 1000 + 700;
+  assert.equal(data.total_views, views);
+  assert.deepEqual(data.value, Array.from({ length: 1000 }, (_, i) => {
+    const middle = (i + 0.5) * length / 1000 % 1000;
+    return middle < 300 ? 1 : middle < 700 ? 0.8 : 0;
+  }));
 });
 
 test('what is too much for one answer is said, and is no fault of the store', async () => {

@@ -130,8 +130,92 @@ static void test_rows_left_out(void **state)
     batch_free(one);
 }
 
+static void put_column(struct buf *out, const char *name, const char *type, const void *values, size_t bytes)
+{
+    buf_add_varint(out, strlen(name)), buf_adds(out, name);
+    buf_add_varint(out, strlen(type)), buf_adds(out, type);
+    buf_add(out, values, bytes);
+}
+
+static const char *const read_types[] = {"Int64", "UInt8", "UInt16"};
+
+static void put_block(struct buf *out)
+{
+    buf_add_varint(out, COUNT(read_types)), buf_add_varint(out, 2);
+    put_column(out, "w", "Int64", (const int64_t[]){-5, INT64_MAX}, 16);
+    put_column(out, "a column with a longer name", "UInt8", "\1\377", 2);
+    put_column(out, "", "UInt16", (const uint16_t[]){300, 65535}, 4);
+}
+
+static void assert_block(const struct span *columns, size_t rows)
+{
+    assert_int_equal(rows, 2);
+    assert_int_equal(columns[0].len, 16);
+    assert_memory_equal(columns[0].ptr, ((const int64_t[]){-5, INT64_MAX}), 16);
+    assert_int_equal(columns[1].len, 2);
+    assert_memory_equal(columns[1].ptr, "\1\377", 2);
+    assert_memory_equal(columns[2].ptr, ((const uint16_t[]){300, 65535}), 4);
+}
+
+/* Two blocks that come byte by byte: each is read when its last byte is there, and not before it can be. */
+static void test_read_in_pieces(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct span columns[COUNT(read_types)];
+    size_t rows, bytes, one, blocks = 0;
+    buf_init(&b, 1 << 16);
+    put_block(&b);
+    one = b.len;
+    put_block(&b);
+    for (size_t from = 0, end = 0; end <= b.len; end++) {
+        struct span in = span_make(b.ptr + from, end - from), before = in;
+        enum native_read read = store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes);
+        if (end != one && end != 2 * one) {
+            assert_int_equal(read, NATIVE_SHORT);
+            assert_true(bytes > before.len && bytes <= one);
+            assert_ptr_equal(in.ptr, before.ptr);
+            assert_int_equal(in.len, before.len);
+            continue;
+        }
+        assert_int_equal(read, NATIVE_BLOCK);
+        assert_block(columns, rows);
+        assert_int_equal(in.len, 0);
+        from = end;
+        blocks++;
+    }
+    assert_int_equal(blocks, 2);
+    buf_free(&b);
+}
+
+static void test_read_wrong(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"Int64", "UInt8", "UInt64"};
+    struct buf b;
+    struct span columns[COUNT(read_types)];
+    size_t rows, bytes;
+    buf_init(&b, 1 << 16);
+    put_block(&b);
+    struct span in = buf_span(&b);
+    assert_int_equal(store_native_read(&in, others, COUNT(others), columns, &rows, &bytes), NATIVE_WRONG);
+    assert_int_equal(store_native_read(&in, read_types, 2, columns, &rows, &bytes), NATIVE_WRONG);
+    assert_int_equal(in.len, b.len);
+    buf_clear(&b);
+    buf_add_varint(&b, COUNT(read_types)), buf_add_varint(&b, (uint64_t)1 << 60); /* rows beyond any memory */
+    in = buf_span(&b);
+    assert_int_equal(store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes), NATIVE_WRONG);
+    buf_clear(&b);
+    buf_add_varint(&b, 0), buf_add_varint(&b, 0); /* a result without rows */
+    in = buf_span(&b);
+    assert_int_equal(store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes), NATIVE_BLOCK);
+    assert_int_equal(rows, 0);
+    buf_free(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_block), cmocka_unit_test(test_rows_left_out)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_block), cmocka_unit_test(test_rows_left_out),
+                                       cmocka_unit_test(test_read_in_pieces), cmocka_unit_test(test_read_wrong)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
