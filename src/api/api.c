@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
     ANSWER_BYTES_MAX = 256 * 1024 * 1024,
@@ -76,7 +77,7 @@ static void cors_headers(struct api_call *c)
 static bool not_modified(struct api_call *c, char etag[ETAG_MAX])
 {
     if (c->status != 200 || (c->request->method != HTTP_M_GET && c->request->method != HTTP_M_HEAD)) return false;
-    struct span body = buf_span(&c->body);
+    struct span body = c->file.ptr ? c->file : buf_span(&c->body);
     uint64_t hash = hash64(c->moving_to ? span_upto(body, c->moving_from) : body, 0);
     if (c->moving_to) hash = hash64(span_from(body, c->moving_to), hash);
     const char *weak = c->moving_to ? "W/" : "";
@@ -112,15 +113,17 @@ static void call_answer(struct api_job *job)
     for (; n < c->extra_count; n++) headers[n] = c->extra[n];
     headers[n++] = (struct http_header){SPAN("Cache-Control"), SPAN("private, no-cache")};
     if (etag[0]) headers[n++] = (struct http_header){SPAN("ETag"), span_of(etag)};
-    bool body = c->status != 204 && c->status != 304;
-    size_t len = 0;
-    char *text = body ? buf_take(&c->body, &len) : NULL;
+    bool body = c->status != 204 && c->status != 304, mapped = body && c->file.ptr;
+    size_t len = c->file.len;
+    char *text = mapped ? (char *)(uintptr_t)c->file.ptr : body ? buf_take(&c->body, &len) : NULL;
+    if (c->file.ptr && !mapped) (void)munmap((void *)(uintptr_t)c->file.ptr, c->file.len);
     struct http_reply reply = {.status = c->status,
                                .headers = headers,
                                .header_count = n,
                                .content_type = body ? content_type(c) : NULL,
-                               .body = {text, len},
-                               .body_owned = text};
+                               .body = {text, body ? len : 0},
+                               .body_owned = text,
+                               .body_mapped = mapped};
     buf_free(&c->body);
     json_parser_free(c->parser);
     struct http_ticket ticket = job->ticket;

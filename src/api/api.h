@@ -65,7 +65,8 @@ struct api_call {
     int status;               /* 200 unless changed; 204 sends no body */
     const char *content_type; /* NULL: JSON. A constant */
     struct buf body;
-    struct jw json; /* writes into body */
+    struct jw json;   /* writes into body */
+    struct span file; /* mapped: sent instead of body, and unmapped then */
     struct http_header extra[4];
     size_t extra_count;
     size_t moving_from, moving_to; /* the bytes of body that tell the time of asking alone; to 0: there are none */

@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -429,18 +430,18 @@ static bool name_is_plain(struct span s, size_t max)
     return true;
 }
 
-bool exporter_read(struct exporter *x, struct span environment_id, struct span name, struct buf *out)
+bool exporter_map(struct exporter *x, struct span environment_id, struct span name, struct span *out)
 {
     char path[EXPORT_PATH_MAX];
     if (!name_is_plain(environment_id, ACCOUNTS_ID_MAX) || !name_is_plain(name, EXPORTER_NAME_MAX)) return false;
     int len = snprintf(path, sizeof path, "%s/%.*s/%.*s", x->root, SPAN_ARG(environment_id), SPAN_ARG(name));
-    FILE *f = len > 0 && len < (int)sizeof path ? fopen(path, "rb") : NULL;
-    if (f == NULL) return false;
+    int fd = len > 0 && len < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) return false;
     struct stat at;
-    bool ok = fstat(fileno(f), &at) == 0 && S_ISREG(at.st_mode);
-    char *room = ok ? buf_room(out, (size_t)at.st_size) : NULL;
-    ok = room && fread(room, 1, (size_t)at.st_size, f) == (size_t)at.st_size;
-    if (ok) buf_claim(out, (size_t)at.st_size);
-    (void)fclose(f);
-    return ok;
+    bool ok = fstat(fd, &at) == 0 && S_ISREG(at.st_mode) && at.st_size > 0;
+    void *bytes = ok ? mmap(NULL, (size_t)at.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    (void)close(fd);
+    if (bytes == MAP_FAILED) return false;
+    *out = span_make(bytes, (size_t)at.st_size);
+    return true;
 }

@@ -56,7 +56,8 @@ void exporter_sign(struct exporter *x, const char *public_url, const char *envir
                    int64_t expires_s, char out[EXPORTER_URL_MAX]);
 bool exporter_signed(struct exporter *x, struct span environment_id, struct span name, int64_t expires_s,
                      struct span signature) MUST_USE;
-/* Reads a file that exporter_list could name, whole; false: there is none. out is initialised by the caller. */
-bool exporter_read(struct exporter *x, struct span environment_id, struct span name, struct buf *out) MUST_USE;
+/* Maps a file that exporter_list could name; false: there is none. The caller unmaps it. It may be removed meanwhile,
+ * but is never changed. */
+bool exporter_map(struct exporter *x, struct span environment_id, struct span name, struct span *out) MUST_USE;
 
 #endif

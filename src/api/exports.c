@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define FILE_BYTES_MAX ((size_t)2 * 1024 * 1024 * 1024)
-
 /* A file holds the whole environment. */
 static struct exporter *exporter_for(struct api_call *c)
 {
@@ -118,9 +116,7 @@ void api_export_file(struct api_call *c)
         api_fail(c, 403, "This address has expired; list the exports again.");
         return;
     }
-    c->body.max = FILE_BYTES_MAX;
-    if (!exporter_read(x, c->arguments[0], c->arguments[1], &c->body)) {
-        c->body.failed = false;
+    if (!exporter_map(x, c->arguments[0], c->arguments[1], &c->file)) {
         api_fail(c, 404, "This export is not there any more.");
         return;
     }

@@ -3,6 +3,7 @@
 #include "http/internal.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct http_exchange *http_exchange_of(struct http_request *r)
 {
@@ -60,12 +61,20 @@ void http_exchange_body_drop(struct http_exchange *e)
     e->body_cap = 0;
 }
 
+static void owned_free(struct http_exchange *e)
+{
+    if (e->owned_mapped) (void)munmap(e->owned, e->owned_mapped);
+    else free(e->owned);
+    e->owned = NULL;
+    e->owned_mapped = 0;
+}
+
 void http_exchange_free(struct http_exchange *e)
 {
     arena_free(&e->arena);
     buf_free(&e->out);
     free(e->body);
-    free(e->owned);
+    owned_free(e);
     free(e->headers);
     e->magic = 0;
     free(e);
@@ -76,8 +85,7 @@ void http_exchange_release(struct http_exchange *e)
     struct http_loop *loop = e->loop;
     if (e->connection != NULL) e->connection->exchange = NULL;
     e->connection = NULL;
-    free(e->owned);
-    e->owned = NULL;
+    owned_free(e);
     if (e->body_cap > HTTP_BODY_KEPT_BYTES) http_exchange_body_drop(e);
     arena_reset(&e->arena);
     if (e->arena.end - e->arena.at > HTTP_OUT_KEPT_BYTES) arena_free(&e->arena);

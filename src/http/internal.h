@@ -57,6 +57,7 @@ struct http_exchange {
     struct buf out;     /* the reply's head and, unless it is owned, its body */
     size_t date_at;     /* where in out the date goes */
     char *owned;
+    size_t owned_mapped; /* bytes; 0: malloc'ed */
     struct span owned_body;
     bool close_after;
     struct http_header *headers; /* limits.headers_max of them, in this allocation */

@@ -82,6 +82,7 @@ void http_reply_build(struct http_exchange *e, const struct http_reply *reply)
     reply_build_head(e, reply, !bodiless);
     bool send_body = !bodiless && e->request.method != HTTP_M_HEAD;
     e->owned = reply->body_owned;
+    e->owned_mapped = reply->body_owned && reply->body_mapped ? reply->body.len : 0;
     if (send_body && reply->body_owned) e->owned_body = reply->body;
     if (send_body && !reply->body_owned) buf_add_span(&e->out, reply->body);
     BUG_IF(e->out.failed);

@@ -67,6 +67,7 @@ struct http_reply {
     size_t header_count;
     struct span body; /* copied, unless body_owned */
     char *body_owned; /* malloc'ed; freed by the server after sending; then body points into it */
+    bool body_mapped; /* body_owned is all of body and came from mmap: it is unmapped instead, sent as it is read */
     bool close;       /* close the connection afterwards */
 };
 

@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,11 +60,14 @@ static inline void rig_handler(void *ctx, struct http_request *r)
     if (defer) return;
     int64_t size = 0;
     if (span_to_i64(r->query, &size) && size > 0) {
-        char *bytes = malloc((size_t)size);
+        bool mapped = span_is(r->path, "/mapped"), owned = mapped || span_is(r->path, "/owned");
+        char *bytes = mapped ? mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                             : malloc((size_t)size);
         memset(bytes, 'b', (size_t)size);
-        bool owned = span_is(r->path, "/owned");
-        struct http_reply reply = {
-            .status = 200, .body = span_make(bytes, (size_t)size), .body_owned = owned ? bytes : NULL};
+        struct http_reply reply = {.status = 200,
+                                   .body = span_make(bytes, (size_t)size),
+                                   .body_owned = owned ? bytes : NULL,
+                                   .body_mapped = mapped};
         http_reply(r, &reply);
         if (!owned) free(bytes);
         return;
