@@ -163,22 +163,36 @@ enum accounts_error accounts_totp_enable(struct accounts *a, const struct actor 
     return e;
 }
 
-enum accounts_error accounts_totp_disable(struct accounts *a, const struct actor *who, int64_t person_id)
+/* Within a transaction. */
+static enum accounts_error totp_remove(struct accounts *a, const struct actor *who, int64_t person_id)
 {
     char email[ACCOUNTS_EMAIL_MAX + 1];
-    bool self = who->kind == ACTOR_PERSON && who->person_id == person_id;
-    enum accounts_error e = tx_begin(a);
-    if (e != ACCOUNTS_OK) return e;
     struct rows r =
         rows_open(a, "SELECT email FROM person WHERE id = ? AND totp_box IS NOT NULL", ARGS(arg_int(person_id)));
     bool found = rows_next(&r);
     if (found) row_text(&r, 0, email, sizeof email);
     rows_close(&r);
-    if (!found) e = ACCOUNTS_NOT_FOUND;
-    else if (!self && !actor_may_touch(a, who, person_id, true)) e = ACCOUNTS_ROLE_REFUSED;
-    if (e == ACCOUNTS_OK) {
-        (void)sql_run(a, "UPDATE person SET totp_box = NULL WHERE id = ?", ARGS(arg_int(person_id)));
-        audit_write(a, who, AUDIT_TOTP_DISABLE, nowhere, span_of(email), NO_DETAILS);
-    }
+    if (!found) return ACCOUNTS_NOT_FOUND;
+    (void)sql_run(a, "UPDATE person SET totp_box = NULL WHERE id = ?", ARGS(arg_int(person_id)));
+    audit_write(a, who, AUDIT_TOTP_DISABLE, nowhere, span_of(email), NO_DETAILS);
+    return ACCOUNTS_OK;
+}
+
+enum accounts_error accounts_totp_disable_own(struct accounts *a, const struct actor *who, struct span password)
+{
+    struct secret_person p;
+    enum accounts_error e = password_prove(a, who, password, &p);
+    if (e == ACCOUNTS_OK) e = tx_begin(a);
+    if (e == ACCOUNTS_OK) e = tx_end(a, totp_remove(a, who, p.id));
+    sodium_memzero(&p, sizeof p);
+    return e;
+}
+
+enum accounts_error accounts_totp_disable(struct accounts *a, const struct actor *who, int64_t person_id)
+{
+    if (who->kind == ACTOR_PERSON && who->person_id == person_id) return ACCOUNTS_ROLE_REFUSED;
+    enum accounts_error e = tx_begin(a);
+    if (e != ACCOUNTS_OK) return e;
+    e = actor_may_touch(a, who, person_id, true) ? totp_remove(a, who, person_id) : ACCOUNTS_ROLE_REFUSED;
     return tx_end(a, e);
 }

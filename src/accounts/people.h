@@ -118,7 +118,10 @@ void accounts_totp_new(char secret[33]);
 /* The person's password and a code made with the secret switch it on. Pool thread only. */
 enum accounts_error accounts_totp_enable(struct accounts *a, const struct actor *who, struct span password,
                                          struct span secret, struct span code) MUST_USE;
-/* By the person, an administrator or the command line. */
+/* By the person, with the password: a session alone must not weaken the sign-in. Pool thread only. */
+enum accounts_error accounts_totp_disable_own(struct accounts *a, const struct actor *who,
+                                              struct span password) MUST_USE;
+/* By an administrator (of somebody else: ROLE_REFUSED) or the command line. */
 enum accounts_error accounts_totp_disable(struct accounts *a, const struct actor *who, int64_t person_id) MUST_USE;
 
 /* -- invitations -- */

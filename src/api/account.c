@@ -127,8 +127,11 @@ void api_totp_enable(struct api_call *c)
 
 void api_totp_disable(struct api_call *c)
 {
+    struct admin_body b;
+    struct span password;
+    if (!admin_body(c, &b) || !admin_text(c, &b, "password", true, &password)) return;
     struct actor who = api_actor(c);
-    finish(c, accounts_totp_disable(c->accounts, &who, c->principal.person_id));
+    finish(c, accounts_totp_disable_own(c->accounts, &who, password));
 }
 
 /* -- a forgotten password -- */

@@ -184,6 +184,15 @@ test('password, sessions and one-time codes', async () => {
   assert.ok(next);
   const ada = (await api('GET', '/system/v1/people', { headers: owner })).body.data.find(p => p.email === 'ada@example.com');
   assert.equal(ada.totp, true);
+  // A session alone does not switch them off, nor does an administrator's, whose own they are.
+  for (const [body, status] of [[undefined, 400], [{ password: 'wrong' }, 403], [{ password: 7 }, 400]])
+    assert.equal((await api('DELETE', '/api/totp', { headers: one, body })).status, status, JSON.stringify(body));
+  assert.equal((await api('DELETE', '/api/totp', { headers: one, body: { password: 'second password' } })).status, 204);
+  assert.equal((await api('DELETE', '/api/totp', { headers: one, body: { password: 'second password' } })).status, 404);
+  const again = (await api('POST', '/api/totp', { headers: one })).body.data.secret;
+  assert.equal((await api('POST', '/api/totp/enable', { headers: one, body: { password: 'second password', secret: again, code: totp(again, Date.now()) } })).status, 204);
+  const self = (await api('GET', '/api/sessions/current', { headers: owner })).body.data.person_id;
+  assert.equal((await api('DELETE', `/system/v1/people/${self}/totp`, { headers: owner })).status, 403);
   assert.equal((await api('DELETE', `/system/v1/people/${ada.id}/totp`, { headers: owner })).status, 204);
 
   const reset = await api('POST', `/system/v1/people/${ada.id}/password-reset`, { headers: owner });

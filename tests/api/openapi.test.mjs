@@ -112,7 +112,7 @@ test('people, their accounts and keys: every answer as described', async () => {
   await ask('DELETE', `/api/sessions/${other.id}`, undefined, 204);
   const fresh = await ask('POST', '/api/totp', {}, 201);
   await ask('POST', '/api/totp/enable', { password: PASSWORD, secret: fresh.secret, code: totp(fresh.secret, Date.now()) }, 204);
-  await ask('DELETE', '/api/totp', undefined, 204);
+  await ask('DELETE', '/api/totp', { password: PASSWORD }, 204);
   const key = await ask('POST', '/video/v1/signing-keys', undefined, 201);
   assert.equal((await ask('GET', `/video/v1/signing-keys/${key.id}`)).id, key.id);
   await ask('DELETE', `/video/v1/signing-keys/${key.id}`, undefined, 204);

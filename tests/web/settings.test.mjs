@@ -472,6 +472,12 @@ test('the account: name, sessions, password, one-time codes at the sign-in', asy
     await heading('Overview', page);
   });
   await button('Switch off').click();
+  await heading('Switch one-time codes off?');
+  assert.deepEqual(await d.axe(), []);
+  await d.page.fill('dialog input[name=password]', 'not this one');
+  await d.page.locator('dialog').getByRole('button', { name: 'Switch off' }).click();
+  await alert('The present password is wrong.');
+  await d.page.fill('dialog input[name=password]', 'quite another one');
   await d.page.locator('dialog').getByRole('button', { name: 'Switch off' }).click();
   await gone();
   await button('Set up').waitFor();

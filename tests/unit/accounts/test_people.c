@@ -475,8 +475,12 @@ static void test_totp(void **state)
     assert_true(person.totp);
     assert_false(fixture_readable(&f, secret));
     assert_false(fixture_readable(&f, SPAN("12345678901234567890"))); /* what it decodes to */
-    assert_int_equal(accounts_totp_disable(f.a, &self, f.made.person_id), ACCOUNTS_OK);
-    assert_int_equal(accounts_totp_disable(f.a, &self, f.made.person_id), ACCOUNTS_NOT_FOUND);
+    assert_int_equal(accounts_totp_disable(f.a, &self, f.made.person_id), ACCOUNTS_ROLE_REFUSED);
+    assert_int_equal(accounts_totp_disable_own(f.a, &self, SPAN("wrong password")), ACCOUNTS_UNAUTHORIZED);
+    assert_int_equal(sign_in_with_code("", &in), ACCOUNTS_TOTP_NEEDED);
+    assert_int_equal(accounts_totp_disable_own(f.a, &self, password), ACCOUNTS_OK);
+    assert_int_equal(accounts_totp_disable_own(f.a, &self, password), ACCOUNTS_NOT_FOUND);
+    assert_int_equal(accounts_totp_disable(f.a, ACTOR_CLI, f.made.person_id), ACCOUNTS_NOT_FOUND);
     assert_int_equal(sign_in_with_code("", &in), ACCOUNTS_OK);
     fixture_end(&f);
 }

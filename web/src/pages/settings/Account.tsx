@@ -7,7 +7,7 @@ import { environmentId, loadPerson, person, send, signOut, useAsk } from '../../
 import { useStore } from '../../lib/store';
 import { theme, type Theme } from '../../lib/theme';
 import { fullMoment, zone, type Zone } from '../../lib/time';
-import { Field, Sure, useWork, when, Wrong } from './parts';
+import { Field, useWork, when, Wrong } from './parts';
 import { Qr } from './Qr';
 
 function Person() {
@@ -196,6 +196,39 @@ function Enroll({ fresh, close }: { fresh: Fresh; close: () => void }) {
   );
 }
 
+function SwitchOff({ close }: { close: () => void }) {
+  const work = useWork();
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const password = String(new FormData(event.currentTarget as HTMLFormElement).get('password'));
+    void work
+      .run(async () => {
+        await send('DELETE', '/api/totp', { password });
+        await loadPerson();
+      })
+      .then(done => done && close());
+  };
+  return (
+    <Dialog title="Switch one-time codes off?" close={close} firm>
+      <p>From then on your password alone opens your account.</p>
+      <form class="form" onSubmit={submit}>
+        <Field label="Your password">
+          <input type="password" name="password" autocomplete="current-password" required autofocus />
+        </Field>
+        <Wrong text={work.wrong} />
+        <div class="form-foot">
+          <button type="button" class="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="button danger" disabled={work.busy}>
+            Switch off
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
 function Codes() {
   const who = useStore(person)!,
     work = useWork();
@@ -234,20 +267,7 @@ function Codes() {
         </>
       )}
       {fresh && <Enroll fresh={fresh} close={() => show(null)} />}
-      {off && (
-        <Sure
-          title="Switch one-time codes off?"
-          yes="Switch off"
-          work={work}
-          close={() => ask(false)}
-          act={async () => {
-            await send('DELETE', '/api/totp');
-            await loadPerson();
-          }}
-        >
-          <p>From then on your password alone opens your account.</p>
-        </Sure>
-      )}
+      {off && <SwitchOff close={() => ask(false)} />}
     </Panel>
   );
 }
