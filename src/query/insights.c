@@ -7,6 +7,7 @@
 #include "query/tally.h"
 #include "query/vocabulary.h"
 
+#include "base/counters.h"
 #include "base/queue.h"
 #include "store/dialect.h"
 #include "store/escape.h"
@@ -16,6 +17,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +27,14 @@ enum { SEGMENT_PART = 100000 };
 /* Dimensions that the store groups by in one scan, when every one keeps the values of its percentiles while it runs,
  * and when only sums. */
 enum { SETS_A_SCAN = 24, SETS_A_SCAN_OF_SUMS = UINT8_MAX };
-/* What a question may take while it counts percentiles or viewers. Beyond, it asks for fewer dimensions at once, but
- * for so many at least. */
+/* What a question may take while it counts percentiles or viewers. It asks for as many dimensions at once as fit in;
+ * where fewer than so many do, it is left to the store, and so to the store's bound. */
 #define COUNTED_BYTES_MAX ((size_t)512 * 1024 * 1024)
 enum { COUNTED_AT_ONCE_MIN = 8 };
 static_assert(LEXICON_WORDS_MAX + TALLY_WORD <= TALLY_CODES_MAX, "every word has a code");
 /* Values are learned from the views of this many short times of the window, about so many views. */
-enum { SLICES = 16, SLICED_VIEWS = 100000 };
-enum { BLOCK_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SLICES = 8, SLICED_VIEWS = 100000 };
+enum { BLOCK_BYTES_MAX = 64 * 1024 * 1024, INSIGHTS_MS = 30000 };
 /* The store makes blocks as small as a megabyte, which for so many columns is so few rows that handling the blocks
  * takes a quarter of the time. */
 #define INSIGHTS_SETTINGS " SETTINGS preferred_block_size_bytes = 268435456"
@@ -51,7 +53,7 @@ static enum err views_count(struct query *q, const struct question *question, in
     buf_init(&rows, ROWS_BYTES_MAX);
     buf_init(&where, SQL_BYTES_MAX);
     question_where(&where, question->environment_id, &question->window, question->metric->clock, question->filters);
-    buf_adds(&sql, "SELECT toInt64(count()), toInt64(ifNull(avg(view_end), 0)) FROM ");
+    buf_adds(&sql, "SELECT toInt64(count()), toInt64(ifNotFinite(avg(toFloat64(view_end)), 0)) FROM ");
     store_views_from(&sql, q->store, "view_end", buf_span(&where));
     if (where.failed) sql.failed = true;
     buf_free(&where);
@@ -67,18 +69,27 @@ static enum err views_count(struct query *q, const struct question *question, in
 
 /* -- grouped by the store -- */
 
-/* "SELECT kind, field<outer> FROM (SELECT kind, ...<inner> FROM <views> GROUP BY GROUPING SETS (one a dimension<set>)
- * <having>)"; kinds count from first. */
-struct sets {
-    const char *outer, *inner, *where, *set, *having;
+/* What is left to the store. */
+struct grouping {
+    int64_t views; /* that the metric counts; < 0: not known, and the answer over all views is asked for too */
+    struct lexicon *lexicon; /* NULL, or: further values of its dimensions are wanted, however few views have them */
 };
-static void sets_sql(struct buf *sql, const struct store *store, const struct question *question,
-                     const struct dimension *const *by, unsigned first, unsigned n, const struct sets *s)
+
+/* ", <dimension> AS g0, ..." */
+static void groups_sql(struct buf *columns, const struct dimension *const *by, unsigned n)
 {
-    struct buf extra;
+    for (unsigned i = 0; i < n; i++) buf_addf(columns, ", %s AS g%u", by[i]->column, i);
+}
+
+/* "SELECT kind, field<outer> FROM (SELECT kind, ...<inner> FROM <from> GROUP BY GROUPING SETS (one a dimension<set>)
+ * <having>)"; kinds count from first; from has the columns of groups_sql. */
+struct sets {
+    const char *outer, *inner, *from, *set, *having;
+};
+static void sets_sql(struct buf *sql, const struct dimension *const *by, unsigned first, unsigned n,
+                     const struct sets *s)
+{
     char column[24];
-    buf_init(&extra, SQL_BYTES_MAX);
-    for (unsigned i = 0; i < n; i++) buf_addf(&extra, ", %s AS g%u", by[i]->column, i);
     buf_adds(sql, "SELECT kind, multiIf(");
     for (unsigned i = 0; i < n; i++) {
         buf_addf(sql, "kind = %u, ", first + i);
@@ -90,12 +101,9 @@ static void sets_sql(struct buf *sql, const struct store *store, const struct qu
     for (unsigned i = 0; i < n; i++) buf_addf(sql, "grouping(g%u) = 0, %u, ", i, first + i);
     buf_addf(sql, "%u)) AS kind", (unsigned)UINT8_MAX);
     for (unsigned i = 0; i < n; i++) buf_addf(sql, ", g%u", i);
-    buf_addf(sql, "%s FROM ", s->inner);
-    question_from_sql(sql, store, question, extra.ptr, s->where);
-    buf_adds(sql, " GROUP BY GROUPING SETS (");
+    buf_addf(sql, "%s FROM %s GROUP BY GROUPING SETS (", s->inner, s->from);
     for (unsigned i = 0; i < n; i++) buf_addf(sql, "%s(g%u)", i ? ", " : "", i);
     buf_addf(sql, "%s)%s)", s->set, s->having);
-    buf_free(&extra);
 }
 
 static bool keeps_values(const struct question *question)
@@ -104,36 +112,59 @@ static bool keeps_values(const struct question *question)
            question->metric->kind == METRIC_VIEWERS;
 }
 
-/* views: that the metric counts; < 0: not known, and the answer over all views is asked for as well. */
-static void grouped_sql(struct buf *sql, const struct store *store, const struct question *question,
-                        const struct dimension *const *by, unsigned n, int64_t views)
+static size_t number_of(const struct dimension *d)
 {
-    struct buf inner, having;
+    return (size_t)(d - dimension_at(0));
+}
+
+static bool has_words(const struct dimension *d)
+{
+    return d->type == DIMENSION_TEXT;
+}
+
+/* Segments of at least the part of views, of some dimensions all. */
+static void having_sql(struct buf *sql, const struct store *store, const struct question *question,
+                       const struct dimension *const *by, unsigned n, const struct grouping *g)
+{
+    buf_addf(sql, " HAVING count() * %d >= ", SEGMENT_PART);
+    if (g->views < 0) {
+        buf_adds(sql, "(SELECT count() FROM ");
+        question_from_sql(sql, store, question, "", "");
+        buf_addc(sql, ')');
+    } else {
+        buf_addf(sql, "%" PRId64, g->views);
+    }
+    for (unsigned i = 0; g->lexicon && i < n; i++)
+        if (has_words(by[i]) && !g->lexicon->words[number_of(by[i])].many) buf_addf(sql, " OR grouping(g%u) = 0", i);
+}
+
+static void grouped_sql(struct buf *sql, const struct store *store, const struct question *question,
+                        const struct dimension *const *by, unsigned n, const struct grouping *g)
+{
+    struct buf inner;
     buf_init(&inner, SQL_BYTES_MAX);
-    buf_init(&having, SQL_BYTES_MAX);
     buf_adds(&inner, ", toInt64(count()) AS n, ");
     question_aggregate(&inner, store, question->metric, question->measure);
     buf_adds(&inner, " AS value, toInt64(sum(w)) AS watch, toInt64(sum(p)) AS playing");
-    buf_addf(&having, " HAVING count() * %d >= ", SEGMENT_PART);
-    if (views < 0) {
-        buf_adds(&having, "(SELECT count() FROM ");
-        question_from_sql(&having, store, question, "", "");
-        buf_addc(&having, ')');
-    } else {
-        buf_addf(&having, "%" PRId64, views);
-    }
-    unsigned scan = keeps_values(question) ? SETS_A_SCAN : SETS_A_SCAN_OF_SUMS;
-    for (unsigned i = 0; i < n; i += scan) {
+    unsigned most = keeps_values(question) ? SETS_A_SCAN : SETS_A_SCAN_OF_SUMS;
+    for (unsigned i = 0, scan; i < n; i += scan) {
+        struct buf columns, from, having;
+        buf_init(&columns, SQL_BYTES_MAX), buf_init(&from, SQL_BYTES_MAX), buf_init(&having, SQL_BYTES_MAX);
+        scan = n - i < most ? n - i : most;
+        groups_sql(&columns, by + i, scan);
+        question_from_sql(&from, store, question, columns.ptr, "");
+        having_sql(&having, store, question, by + i, scan, g);
         struct sets s = {.outer = ", n, value, watch, playing",
                          .inner = inner.ptr,
-                         .where = "",
-                         .set = i == 0 && views < 0 ? ", ()" : "",
+                         .from = from.ptr,
+                         .set = i == 0 && g->views < 0 ? ", ()" : "",
                          .having = having.ptr};
         if (i) buf_adds(sql, " UNION ALL ");
-        sets_sql(sql, store, question, by + i, i, n - i < scan ? n - i : scan, &s);
+        sets_sql(sql, by + i, i, scan, &s);
+        if (columns.failed || from.failed || having.failed) sql->failed = true;
+        buf_free(&columns), buf_free(&from), buf_free(&having);
     }
     buf_free(&inner);
-    buf_free(&having);
 }
 
 /* Stores that know no grouping sets scan once for each dimension. */
@@ -158,19 +189,9 @@ struct counted {
     struct lexicon *lexicon;
 };
 
-static size_t number_of(const struct dimension *d)
-{
-    return (size_t)(d - dimension_at(0));
-}
-
 static const struct words *words_of(const struct counted *c, const struct dimension *d)
 {
     return &c->lexicon->words[number_of(d)];
-}
-
-static bool has_words(const struct dimension *d)
-{
-    return d->type == DIMENSION_TEXT;
 }
 
 static bool countable(const struct counted *c, const struct dimension *d)
@@ -179,17 +200,54 @@ static bool countable(const struct counted *c, const struct dimension *d)
     return d->type == DIMENSION_NUMBER || d->type == DIMENSION_BOOL || d->type == DIMENSION_NBOOL;
 }
 
-/* " AND (view_end ...)": slices as long as it takes for SLICED_VIEWS of all, evenly over the window. */
-static void slices_sql(struct buf *sql, const struct window *window, int64_t views)
+/* " AND (view_end ...)": short times of about SLICED_VIEWS views together, spread as the views of where are. */
+static enum err slices_sql(struct counted *c, struct buf *slices, struct span where)
 {
-    double length = (double)(window->end_s - window->start_s) * 1000 / SLICES;
-    double part = length * (views > SLICED_VIEWS ? (double)SLICED_VIEWS / (double)views : 1);
-    for (unsigned i = 0; i < SLICES; i++) {
-        int64_t from = window->start_s * 1000 + (int64_t)(length * i);
-        buf_addf(sql, "%s(view_end >= %" PRId64 " AND view_end < %" PRId64 ")", i ? " OR " : " AND (", from,
-                 from + (int64_t)part + 1);
+    struct buf sql, rows;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_adds(&sql, "SELECT quantiles(");
+    for (unsigned i = 0; i < 2 * SLICES; i++) buf_addf(&sql, "%s%g", i ? ", " : "", (i + 0.5) / (2 * SLICES));
+    buf_adds(&sql, ")(view_end) FROM ");
+    store_views_from(&sql, c->q->store, "view_end", where);
+    enum err e = question_run(c->q, &sql, &rows);
+    struct bytes in = bytes_of(buf_span(&rows));
+    size_t n = e == ERR_NONE ? rb_array(&in, sizeof(double)) : 0;
+    double part = SLICED_VIEWS * 2.0 / (double)c->views;
+    for (size_t i = 0; i + 1 < n && in.ok; i += 2) {
+        double from = rb_f64(&in), to = rb_f64(&in);
+        if (!in.ok || !isfinite(from) || !isfinite(to)) continue;
+        to = from + (to - from) * (part < 1 ? part : 1);
+        buf_addf(slices, "%s(view_end >= %" PRId64 " AND view_end <= %" PRId64 ")", slices->len ? " OR " : " AND (",
+                 (int64_t)from, (int64_t)to + 1);
     }
-    buf_addc(sql, ')');
+    if (e == ERR_NONE && (!in.ok || slices->len == 0)) e = ERR_CORRUPT;
+    buf_addc(slices, ')');
+    buf_free(&rows);
+    return e;
+}
+
+/* "SELECT kind, field" of the values that the views of some short times have, whatever the question leaves out. */
+static enum err words_sql_of(struct counted *c, struct buf *sql, const struct dimension *const *by, unsigned n)
+{
+    struct buf columns, where, slices, from;
+    buf_init(&columns, SQL_BYTES_MAX), buf_init(&where, SQL_BYTES_MAX);
+    buf_init(&slices, SQL_BYTES_MAX), buf_init(&from, SQL_BYTES_MAX);
+    question_where(&where, c->question->environment_id, &c->question->window, c->question->metric->clock, NULL);
+    enum err e = slices_sql(c, &slices, buf_span(&where));
+    if (e == ERR_NONE) {
+        buf_add_span(&where, buf_span(&slices));
+        buf_adds(&columns, "view_end");
+        groups_sql(&columns, by, n);
+        store_views_from(&from, c->q->store, columns.ptr, buf_span(&where));
+        struct sets s = {.outer = "", .inner = "", .from = from.ptr, .set = "", .having = ""};
+        sets_sql(sql, by, 0, n, &s);
+        buf_addf(sql, " LIMIT %d BY kind", LEXICON_WORDS_MAX + 1);
+        settings_sql(sql);
+        if (columns.failed || where.failed || from.failed) sql->failed = true;
+    }
+    buf_free(&columns), buf_free(&where), buf_free(&slices), buf_free(&from);
+    return e;
 }
 
 /* Into the lexicon go the values of the dimensions that need them. */
@@ -197,20 +255,14 @@ static enum err words_learn(struct counted *c)
 {
     const struct dimension *by[UINT8_MAX];
     unsigned n = 0;
-    struct buf sql, where, rows;
+    struct buf sql, rows;
     for (unsigned i = 0; i < c->n; i++)
         if (has_words(c->by[i])) by[n++] = c->by[i];
     if (n == 0) return ERR_NONE;
     buf_init(&sql, SQL_BYTES_MAX);
-    buf_init(&where, SQL_BYTES_MAX);
     buf_init(&rows, ROWS_BYTES_MAX);
-    slices_sql(&where, &c->question->window, c->views);
-    struct sets s = {.outer = "", .inner = "", .where = where.ptr, .set = "", .having = ""};
-    sets_sql(&sql, c->q->store, c->question, by, 0, n, &s);
-    buf_addf(&sql, " LIMIT %d BY kind", LEXICON_WORDS_MAX + 1);
-    settings_sql(&sql);
-    buf_free(&where);
-    enum err e = question_run(c->q, &sql, &rows);
+    enum err e = words_sql_of(c, &sql, by, n);
+    if (e == ERR_NONE) e = question_run(c->q, &sql, &rows);
     struct bytes in = bytes_of(buf_span(&rows));
     while (e == ERR_NONE && bytes_left(&in)) {
         unsigned kind = bytes_u8(&in);
@@ -220,6 +272,7 @@ static enum err words_learn(struct counted *c)
     }
     for (unsigned i = 0; i < n; i++) lexicon_sort(c->lexicon, number_of(by[i]));
     c->lexicon->learned = e == ERR_NONE;
+    buf_free(&sql);
     buf_free(&rows);
     return e;
 }
@@ -302,10 +355,11 @@ static void codes_sql(struct buf *sql, const struct counted *c, const struct dim
         buf_addf(sql, "toUInt8(multiIf(isNull(%s), %d, %s = 1, %d, %d))", d->column, TALLY_NONE, d->column, yes, no);
         return;
     case DIMENSION_NUMBER: buf_addf(sql, "ifNull(toInt64(%s), toInt64('%" PRId64 "'))", d->column, INT64_MIN); return;
-    case DIMENSION_TEXT:
+    case DIMENSION_TEXT: words_sql(sql, c, d, shift); return;
     case DIMENSION_FPS:
-    case DIMENSION_TRACE: words_sql(sql, c, d, shift); return;
+    case DIMENSION_TRACE: break;
     }
+    BUG_IF(true); /* not countable */
 }
 
 /* Which dimensions share a column, and the types of the columns in their order. */
@@ -327,6 +381,7 @@ static void scan_plan(struct scan *s)
         if (pair) s->places[++i] = (struct place){s->columns, 1};
         s->codes[s->columns++] = pair ? TALLY_PAIR : codes_of(c, by[i]);
     }
+    BUG_IF(n + s->columns > NATIVE_COLUMNS_MAX);
     for (unsigned i = 0; i < s->columns; i++) s->types[n++] = type_names[s->codes[i]];
 }
 
@@ -360,14 +415,20 @@ static void scan_sql(struct buf *sql, const struct scan *s, bool later)
     buf_free(&extra);
 }
 
+static enum tally_want want_of(const struct question *question)
+{
+    if (question->metric->kind == METRIC_VIEWERS) return TALLY_DISTINCT;
+    return keeps_values(question) ? TALLY_PERCENTILE : TALLY_SUMS;
+}
+
 static struct tally *scan_tally(const struct scan *s)
 {
     const struct counted *c = s->counted;
-    struct tally_options o = {
-        .want = TALLY_SUMS, .columns = s->codes, .column_count = s->columns, .rows_expected = (size_t)c->views};
-    if (c->question->metric->kind == METRIC_VIEWERS) o.want = TALLY_DISTINCT;
-    else if (keeps_values(c->question)) o.want = TALLY_PERCENTILE;
-    o.level = question_level(c->question->metric, c->question->measure);
+    struct tally_options o = {.want = want_of(c->question),
+                              .level = question_level(c->question->metric, c->question->measure),
+                              .columns = s->codes,
+                              .column_count = s->columns,
+                              .rows_expected = (size_t)c->views};
     return tally_new(&o);
 }
 
@@ -430,8 +491,9 @@ static bool piece_take(void *ctx, struct span piece)
 
 static void *stream_run(void *ctx)
 {
-    static const struct store_limits limits = {.most_rows = true};
     struct stream *s = ctx;
+    struct store_limits limits = {
+        .most_rows = true, .streamed = true, .timeout_ms = question_time_left_ms(s->scan->counted->q)};
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
     scan_sql(&sql, s->scan, s->later);
@@ -487,14 +549,19 @@ static enum err scan_run(struct scan *s)
     return e;
 }
 
-/* Dimensions of a scan: as many as there is memory for. */
-static unsigned scan_width(const struct counted *c)
+/* Dimensions of a scan from first on: as many as there is memory for; 0: too few. */
+static unsigned scan_width(const struct counted *c, unsigned first)
 {
-    if (!keeps_values(c->question)) return c->n;
-    size_t fit = COUNTED_BYTES_MAX / (size_t)c->views, alone = tally_bytes_a_view(0);
-    size_t columns = fit > alone ? fit - alone : 0;
-    if (columns < COUNTED_AT_ONCE_MIN) columns = COUNTED_AT_ONCE_MIN;
-    return columns < c->n ? (unsigned)columns : c->n;
+    size_t alone = tally_bytes_a_view(want_of(c->question)), fit = COUNTED_BYTES_MAX / (size_t)c->views;
+    if (alone == 0) return c->n - first;
+    size_t halves = alone * 2; /* of bytes */
+    unsigned n = first;
+    for (; n < c->n; n++) {
+        enum tally_codes codes = codes_of(c, c->by[n]);
+        halves += fits_a_pair(c, c->by[n]) ? 1 : codes == TALLY_U8 ? 2 : 4;
+        if (halves > fit * 2) break;
+    }
+    return n == c->n || n - first >= COUNTED_AT_ONCE_MIN ? n - first : 0;
 }
 
 /* -- counted here: the answers -- */
@@ -569,6 +636,7 @@ static enum err scan_take(struct scan *s, int64_t views, struct segment_list *li
         }
         for (size_t code = TALLY_WORD; code < codes; code++) {
             if (cells[code].views == 0) continue;
+            if (d->type != DIMENSION_NUMBER && code >= code_count(c, d)) return ERR_CORRUPT;
             struct segment *segment = segment_add(list);
             if (segment == NULL) return ERR_FULL;
             *segment = (struct segment){.answer = cell_answer(c->question, &cells[code]),
@@ -597,10 +665,10 @@ static enum err segments_count(struct counted *c, const struct dimension **by, u
         if (countable(c, by[i]) && fits_a_pair(c, by[i])) here[c->n++] = by[i];
     for (unsigned i = 0; i < *n; i++)
         if (countable(c, by[i]) && !fits_a_pair(c, by[i])) here[c->n++] = by[i];
-    unsigned width = scan_width(c);
-    for (unsigned first = 0; e == ERR_NONE && first < c->n; first += width) {
-        struct scan s = {
-            .counted = c, .first = first, .n = c->n - first < width ? c->n - first : width, .whole = first == 0};
+    for (unsigned first = 0, width; e == ERR_NONE && first < c->n; first += width) {
+        width = scan_width(c, first);
+        if (width == 0) return ERR_FULL;
+        struct scan s = {.counted = c, .first = first, .n = width, .whole = first == 0};
         e = scan_run(&s);
         if (e == ERR_NONE && s.whole) {
             size_t codes;
@@ -616,14 +684,14 @@ static enum err segments_count(struct counted *c, const struct dimension **by, u
 
 /* -- insights -- */
 
-/* Segments of n dimensions by the store; views < 0 as in grouped_sql. */
+/* Segments of n dimensions by the store. */
 static enum err segments_group(struct query *q, const struct question *question, const struct dimension *const *by,
-                               unsigned n, int64_t views, struct segment_list *list, struct buf *rows,
+                               unsigned n, const struct grouping *g, struct segment_list *list, struct buf *rows,
                                struct answer *overall)
 {
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    if (store_dialect(q->store).grouping_sets) grouped_sql(&sql, q->store, question, by, n, views);
+    if (store_dialect(q->store).grouping_sets) grouped_sql(&sql, q->store, question, by, n, g);
     else grouped_apart_sql(&sql, q->store, question, by, n);
     settings_sql(&sql);
     return segments_run(q, question, &sql, by, list, rows, overall);
@@ -636,7 +704,8 @@ static enum err segments_both(struct counted *c, const struct dimension **by, un
     enum err e = segments_count(c, by, &n, list, overall);
     if (e != ERR_NONE || n == 0) return e;
     size_t at = list->n;
-    e = segments_group(c->q, c->question, by, n, overall->views, list, rows, overall);
+    struct grouping g = {.views = overall->views, .lexicon = c->lexicon};
+    e = segments_group(c->q, c->question, by, n, &g, list, rows, overall);
     for (; e == ERR_NONE && at < list->n; at++) {
         const struct segment *s = &list->items[at];
         if (has_words(s->dimension) && s->field.ptr) lexicon_add(c->lexicon, number_of(s->dimension), s->field);
@@ -653,28 +722,48 @@ static bool counts_here(const struct query *q)
     return status.embedded && store_dialect(q->store).grouping_sets && q->vocabulary;
 }
 
-static enum err segments_find(struct query *q, const struct question *question, struct segment_list *list,
-                              struct buf *rows, struct answer *overall)
+static unsigned insights_dimensions(const struct dimension **by)
 {
-    const struct dimension *by[UINT8_MAX];
     unsigned n = 0;
     for (size_t i = 0; i < dimension_count(); i++) {
         if (!dimension_at(i)->insights) continue;
         BUG_IF(n == UINT8_MAX);
         by[n++] = dimension_at(i);
     }
+    return n;
+}
+
+/* false: the store is to group instead, as when another question is being counted, or when this one cannot be. */
+static bool segments_counted(struct query *q, const struct question *question, struct segment_list *list,
+                             struct buf *rows, struct answer *overall, enum err *e)
+{
+    const struct dimension *by[UINT8_MAX];
+    unsigned n = insights_dimensions(by);
     struct counted c = {.q = q, .question = question};
-    if (counts_here(q)) {
-        enum err e = views_count(q, question, &c.views, &c.middle_ms);
-        if (e != ERR_NONE || c.views == 0) return e;
-        /* One question counts at a time; others are answered by the store meanwhile, which has its own bound of memory.
-         */
-        c.lexicon = vocabulary_take(q->vocabulary, question->environment_id);
-    }
-    if (c.lexicon == NULL) return segments_group(q, question, by, n, -1, list, rows, overall);
-    enum err e = segments_both(&c, by, n, list, rows, overall);
+    *e = views_count(q, question, &c.views, &c.middle_ms);
+    if (*e != ERR_NONE || c.views == 0) return true;
+    c.lexicon = vocabulary_take(q->vocabulary, question->environment_id, mono_now().v / 1000);
+    if (c.lexicon == NULL) return false;
+    *e = segments_both(&c, by, n, list, rows, overall);
     vocabulary_give(q->vocabulary);
-    return e;
+    if (*e == ERR_NONE) counter_add(COUNTER_insights_counted_total, 1);
+    return *e == ERR_NONE || *e == ERR_CLOSED || *e == ERR_TIMEOUT;
+}
+
+static enum err segments_find(struct query *q, const struct question *question, struct segment_list *list,
+                              struct buf *rows, struct answer *overall)
+{
+    const struct dimension *by[UINT8_MAX];
+    unsigned n = insights_dimensions(by);
+    struct grouping g = {.views = -1};
+    enum err e;
+    if (counts_here(q)) {
+        if (segments_counted(q, question, list, rows, overall, &e)) return e;
+        list->n = 0;
+        buf_clear(rows);
+        *overall = question_answer(question, 0, 0);
+    }
+    return segments_group(q, question, by, n, &g, list, rows, overall);
 }
 
 /* Segments of null are not looked at (rule 91), nor those of too few views. */
@@ -693,6 +782,7 @@ enum err query_insights(struct query *q, const struct question *question, struct
     struct buf rows;
     struct answer overall = question_answer(question, 0, 0);
     buf_init(&rows, ROWS_BYTES_MAX);
+    q->until.v = mono_now().v + (int64_t)INSIGHTS_MS * 1000;
     enum err e = segments_find(q, question, &list, &rows, &overall);
     if (e == ERR_NONE) {
         segments_drop(&list, overall.views);

@@ -87,9 +87,16 @@ void question_from_sql(struct buf *sql, const struct store *store, const struct 
     buf_free(&where);
 }
 
+int question_time_left_ms(const struct query *q)
+{
+    if (q->until.v == 0) return 0;
+    int64_t left_ms = (q->until.v - mono_now().v) / 1000;
+    return left_ms > 1 ? (int)left_ms : 1;
+}
+
 enum err question_run(struct query *q, struct buf *sql, struct buf *out)
 {
-    static const struct store_limits limits = {.most_rows = true};
+    struct store_limits limits = {.most_rows = true, .timeout_ms = question_time_left_ms(q)};
     enum err e =
         sql->failed ? ERR_FULL : store_select_as(q->store, buf_span(sql), &limits, "RowBinary", out, &q->error);
     buf_free(sql);
@@ -105,7 +112,7 @@ struct answer question_answer(const struct question *question, int64_t views, do
     return a;
 }
 
-void question_aggregates_sql(struct buf *sql, const struct store *store, const struct question *question)
+static void question_aggregates_sql(struct buf *sql, const struct store *store, const struct question *question)
 {
     buf_adds(sql, "toInt64(count()), ");
     question_aggregate(sql, store, question->metric, question->measure);

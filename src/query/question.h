@@ -6,6 +6,7 @@
 #ifndef FF_QUERY_QUESTION_H
 #define FF_QUERY_QUESTION_H
 
+#include "base/clock.h"
 #include "query/filter.h"
 #include "query/window.h"
 #include "store/store.h"
@@ -25,6 +26,7 @@ struct query {
     struct store *store;
     struct arena *arena;
     struct vocabulary *vocabulary; /* may be NULL: insights are slower then */
+    struct mono_us until; /* several statements of one question have to end by then; 0: each has its own time */
     struct store_error error;
 };
 

@@ -33,7 +33,8 @@ static double segment_score(const struct question *question, const struct answer
     return steady(difference * (double)segment->views);
 }
 
-int field_compare(struct span a, struct span b)
+/* Text ascending by bytes, null last. */
+static int field_compare(struct span a, struct span b)
 {
     if (a.ptr == NULL || b.ptr == NULL) return (a.ptr == NULL) - (b.ptr == NULL);
     return span_compare(a, b);

@@ -13,9 +13,10 @@ void question_from_sql(struct buf *sql, const struct store *store, const struct 
                        const char *extra_where);
 /* Runs the statement and frees it; the rows are in out, which the caller frees. */
 enum err question_run(struct query *q, struct buf *sql, struct buf *out) MUST_USE;
+/* For a statement's limits: until q->until, at least 1; 0: the default. */
+int question_time_left_ms(const struct query *q);
 struct answer question_answer(const struct question *question, int64_t views, double value);
-/* "toInt64(count()), <the question's aggregate>", and its reader; with the sums of w and p when times. */
-void question_aggregates_sql(struct buf *sql, const struct store *store, const struct question *question);
+/* Reads "toInt64(count()), <the question's aggregate>"; with the sums of w and p when times. */
 struct answer question_read(struct bytes *rows, const struct question *question, bool times);
 /* The share of the views below a percentile. */
 double question_level(const struct metric *m, enum measure measure);
@@ -39,8 +40,5 @@ void segments_overall_sql(struct buf *sql, const struct store *store, const stru
 enum err segments_run(struct query *q, const struct question *question, struct buf *sql,
                       const struct dimension *const *by, struct segment_list *list, struct buf *rows,
                       struct answer *overall) MUST_USE;
-
-/* Text ascending by bytes, null last. */
-int field_compare(struct span a, struct span b);
 
 #endif

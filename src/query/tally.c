@@ -667,7 +667,12 @@ int64_t tally_number(const struct tally *t, size_t column, size_t code)
     return t->columns[column].numbers[code];
 }
 
-size_t tally_bytes_a_view(size_t columns)
+size_t tally_bytes_a_view(enum tally_want want)
 {
-    return sizeof(double) + 1 + columns;
+    switch (want) {
+    case TALLY_SUMS: break;
+    case TALLY_PERCENTILE: return sizeof(double) + sizeof(uint8_t);
+    case TALLY_DISTINCT: return sizeof(uint64_t) + sizeof(struct keyed);
+    }
+    return 0;
 }

@@ -58,7 +58,8 @@ void tally_finish(struct tally *t);
 const struct tally_cell *tally_cells(const struct tally *t, size_t column, unsigned part, size_t *codes);
 /* The number that a code of a TALLY_NUMBERS column stands for. */
 int64_t tally_number(const struct tally *t, size_t column, size_t code);
-/* What a view takes while a percentile or distinct keys of so many columns are counted. */
-size_t tally_bytes_a_view(size_t columns);
+/* What a view takes while it is counted, without its codes; those take a byte or two more for each column, as they
+ * come, numbers two. Nothing for sums. */
+size_t tally_bytes_a_view(enum tally_want want);
 
 #endif

@@ -462,7 +462,7 @@ enum err store_query_to(struct store_client *c, struct span sql, const struct st
     url_begin(&url, c, settings);
     url_add_param(&url, "default_format", span_of(format));
     /* Otherwise an error in the middle would come after status 200 and part of the result. */
-    url_add_param(&url, "wait_end_of_query", SPAN("1"));
+    if (!settings->streamed) url_add_param(&url, "wait_end_of_query", SPAN("1"));
     struct request r = {.url = &url,
                         .body = &sql,
                         .timeout_ms = timeout_ms,

@@ -36,6 +36,8 @@ struct store_settings {
     struct store_setting items[STORE_SETTINGS_MAX];
     size_t count;
     const atomic_bool *abandon; /* NULL, or: once it is true, the call ends with ERR_CLOSED (within about a second) */
+    bool streamed; /* for store_query_to: pieces come while the statement runs, and what goes wrong after the first is
+                      ERR_UNAVAILABLE, whatever it was */
 };
 void store_settings_add(struct store_settings *s, const char *name, const char *value); /* keeps the pointers */
 

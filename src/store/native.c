@@ -129,7 +129,7 @@ enum native_read store_native_read(struct span *whole, const char *const *types,
     *bytes = whole->len + 1;
     if (!in.ok) return NATIVE_SHORT;
     /* A result without any row may be a block without columns. */
-    if ((n != count && n + height != 0) || height > NATIVE_ROWS_MAX) return NATIVE_WRONG;
+    if ((n != count && (n != 0 || height != 0)) || height > NATIVE_ROWS_MAX) return NATIVE_WRONG;
     for (size_t i = 0; i < n; i++) {
         (void)text_of(&in);
         struct span type = text_of(&in);

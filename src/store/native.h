@@ -15,12 +15,12 @@ void store_native_encode(struct buf *out, const struct batch *b);
 /* Reads a block of a result whose columns are numbers of these types ("UInt8", "UInt16", "UInt64", "Int64", "Float64");
  * values of each are little-endian, rows of them, and not aligned. */
 enum native_read {
-    NATIVE_BLOCK, /* columns and *rows are filled, in is behind the block */
-    NATIVE_SHORT, /* the block takes *bytes at least, and as many are not there; in is as before */
+    NATIVE_BLOCK, /* columns and *rows are filled, *whole begins behind the block */
+    NATIVE_SHORT, /* the block takes *bytes at least, and as many are not there; *whole is as before */
     NATIVE_WRONG  /* not a block of such columns */
 };
 enum { NATIVE_COLUMNS_MAX = 256, NATIVE_ROWS_MAX = 1 << 24 };
-enum native_read store_native_read(struct span *in, const char *const *types, size_t count, struct span *columns,
+enum native_read store_native_read(struct span *whole, const char *const *types, size_t count, struct span *columns,
                                    size_t *rows, size_t *bytes) MUST_USE;
 
 #endif

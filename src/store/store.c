@@ -495,6 +495,7 @@ enum err store_select_to(struct store *s, struct span sql, const struct store_li
     struct store_settings settings = {0};
     struct select_words words;
     int ms = select_settings(&dialect, limits, &words, &settings);
+    settings.streamed = limits && limits->streamed;
     bool held = store_gate_enter(s, &dialect);
     enum err e = store_query_to(s->client, sql, &settings, format, ms, sink, ctx, error);
     store_gate_leave(s, held);

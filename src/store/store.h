@@ -48,6 +48,8 @@ struct store_limits {
     uint64_t rows_read_max; /* 0: none */
     bool most_rows;         /* the statement uses most of the rows it looks at: all columns are read at once, instead of
                              * those of its conditions first */
+    bool streamed;          /* for store_select_to: pieces come while the statement runs, instead of the result being
+                             * held by the store until it is whole; any failure after the first is ERR_UNAVAILABLE */
 };
 /* A reading statement (it cannot write: readonly is set), result in RowBinary appended to out. A statement that fails
  * never leaves half a result with ERR_NONE. error may not be NULL; see client.h for the kinds. */

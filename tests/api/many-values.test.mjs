@@ -72,9 +72,12 @@ test('insights find values that came after they were first asked for', async () 
   await insert(12, 600, "concat('cdn-', toString(number % 20))", "concat('title-', toString(number % 300))");
   const third = [...second.filter(row => !['browser', 'player_remote_played'].includes(row[0])), ['browser', 'Chrome', 690, 1, 6900], ...remote(230),
     ...Array.from({ length: 20 }, (_, i) => ['cdn', `cdn-${i}`, 30, 1, 300])];
-  // Of two at once one is counted and the other is left to the store.
   for (const rows of [...await Promise.all([insights(), insights()]), await insights()])
     assert.deepEqual(rows.filter(row => row[0] !== 'video_title'), third.filter(row => row[0] !== 'video_title').sort());
+  // Titles alone, of the newest views only, so that they are among the hundred.
+  const titles = (await server.json(`/data/v1/metrics/playback_failure_percentage/insights?${window}&filters[]=cdn:cdn-7&filters[]=video_title:title-7`)).data
+    .filter(row => row.filter_column === 'video_title');
+  assert.deepEqual(titles.map(row => [row.filter_value, row.total_views]), [['title-7', 2]]);
 });
 
 // Ranges are held while the length of the content is not known, up to 64 MB of them; these are 80 MB, and are read twice.

@@ -257,6 +257,7 @@ test('nothing matches: counts and sums are 0, everything else null', async () =>
     const { data } = await ask(`${id}/overall`, '&filters[]=video_id:there-is-no-such');
     const zero = ['sum', 'count'].includes(metric.default);
     assert.deepEqual(data, { value: zero ? 0 : null, total_watch_time: 0, total_playing_time: 0, total_views: 0, global_value: null }, id);
+    assert.deepEqual((await ask(`${id}/insights`, '&filters[]=video_id:there-is-no-such')).data, [], id);
   }
 });
 

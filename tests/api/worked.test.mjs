@@ -341,6 +341,7 @@ describe('windows', () => {
   test('long ago is empty, not wrong', async () => {
     const { data } = await frame('timeframe[]=86400&timeframe[]=172800', 'metrics/video_startup_time/overall');
     assert.deepEqual([data.value, data.total_views, data.total_watch_time], [null, 0, 0]);
+    assert.deepEqual((await frame('timeframe[]=86400&timeframe[]=172800', 'metrics/video_startup_time/insights')).data, []);
   });
 
   test('what takes no timeframe shows the last day', async () => {

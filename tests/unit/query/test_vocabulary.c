@@ -16,7 +16,7 @@ static void test_each_word_once(void **state)
 {
     (void)state;
     struct vocabulary *v = vocabulary_new(3);
-    struct lexicon *l = vocabulary_take(v, "env");
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
     assert_false(l->learned);
     add(l, 1, "fastly"), add(l, 1, ""), add(l, 1, "akamai"), add(l, 1, "fastly"), add(l, 2, "fastly");
     lexicon_sort(l, 1);
@@ -26,11 +26,11 @@ static void test_each_word_once(void **state)
     assert_int_equal(l->count, 4);
     l->learned = true;
     vocabulary_give(v);
-    l = vocabulary_take(v, "env");
+    l = vocabulary_take(v, "env", 1000);
     assert_true(l->learned);
     assert_int_equal(l->words[1].n, 3);
     vocabulary_give(v);
-    l = vocabulary_take(v, "another");
+    l = vocabulary_take(v, "another", 1000);
     assert_false(l->learned);
     assert_int_equal(l->count, 0);
     vocabulary_give(v);
@@ -41,11 +41,11 @@ static void test_one_user_at_a_time(void **state)
 {
     (void)state;
     struct vocabulary *v = vocabulary_new(1);
-    assert_non_null(vocabulary_take(v, "one"));
-    assert_null(vocabulary_take(v, "two"));
-    assert_null(vocabulary_take(v, "one"));
+    assert_non_null(vocabulary_take(v, "one", 1000));
+    assert_null(vocabulary_take(v, "two", 1000));
+    assert_null(vocabulary_take(v, "one", 1000));
     vocabulary_give(v);
-    assert_non_null(vocabulary_take(v, "two"));
+    assert_non_null(vocabulary_take(v, "two", 1000));
     vocabulary_give(v);
     vocabulary_free(v);
 }
@@ -65,7 +65,7 @@ static void test_many_words(void **state)
 {
     (void)state;
     struct vocabulary *v = vocabulary_new(3);
-    struct lexicon *l = vocabulary_take(v, "env");
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
     add_numbers(l, 0, 0, 10);
     add_numbers(l, 1, 0, LEXICON_WORDS_MAX + 1);
     add_numbers(l, 1, LEXICON_WORDS_MAX + 1, 10);
@@ -84,8 +84,9 @@ static void test_long_words(void **state)
 {
     (void)state;
     static char text[LEXICON_BYTES_MAX / 2];
+    memset(text, 'x', sizeof text);
     struct vocabulary *v = vocabulary_new(2);
-    struct lexicon *l = vocabulary_take(v, "env");
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
     lexicon_add(l, 0, span_make(text, sizeof text));
     lexicon_add(l, 0, span_make(text, sizeof text));
     lexicon_add(l, 1, span_make(text, sizeof text));
@@ -103,7 +104,7 @@ static void test_many_words_together(void **state)
     (void)state;
     enum { DIMENSIONS = VOCABULARY_WORDS_MAX / LEXICON_WORDS_MAX + 2 };
     struct vocabulary *v = vocabulary_new(DIMENSIONS);
-    struct lexicon *l = vocabulary_take(v, "env");
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
     for (size_t i = 0; i + 1 < DIMENSIONS; i++) add_numbers(l, i, 0, LEXICON_WORDS_MAX);
     assert_true(l->words[DIMENSIONS - 2].many);
     assert_false(l->words[DIMENSIONS - 3].many);
@@ -112,22 +113,66 @@ static void test_many_words_together(void **state)
     vocabulary_free(v);
 }
 
-/* Words that come later, and are too many then, make it begin anew. */
-static void test_grown(void **state)
+/* Known words that come again are no further ones, and a dimension that gets too many later loses its own only. */
+static void test_again_and_more(void **state)
 {
     (void)state;
     struct vocabulary *v = vocabulary_new(2);
-    struct lexicon *l = vocabulary_take(v, "env");
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
     add_numbers(l, 0, 0, LEXICON_WORDS_MAX);
+    add_numbers(l, 1, 0, 10);
+    l->learned = true;
+    size_t bytes = l->bytes;
+    vocabulary_give(v);
+    for (int i = 0; i < 20; i++) {
+        l = vocabulary_take(v, "env", 1000);
+        add_numbers(l, 0, 0, LEXICON_WORDS_MAX);
+        assert_int_equal(l->words[0].n, LEXICON_WORDS_MAX);
+        assert_int_equal(l->count, LEXICON_WORDS_MAX + 10);
+        assert_int_equal(l->bytes, bytes);
+        vocabulary_give(v);
+    }
+    l = vocabulary_take(v, "env", 1000);
+    add_numbers(l, 0, LEXICON_WORDS_MAX, 1);
+    assert_true(l->words[0].many);
+    assert_int_equal(l->words[0].n, 0);
+    assert_int_equal(l->words[1].n, 10);
+    assert_int_equal(l->count, 10);
+    assert_true(l->learned);
+    vocabulary_give(v);
+    vocabulary_free(v);
+}
+
+/* Bytes count as SQL says them, all dimensions together. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    enum { DIMENSIONS = VOCABULARY_BYTES_MAX / LEXICON_BYTES_MAX + 1 };
+    static char text[LEXICON_BYTES_MAX / 4];
+    memset(text, 1, sizeof text);
+    struct vocabulary *v = vocabulary_new(DIMENSIONS);
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
+    for (size_t i = 0; i < DIMENSIONS; i++) lexicon_add(l, i, span_make(text, sizeof text));
+    assert_int_equal(l->bytes, VOCABULARY_BYTES_MAX);
+    assert_false(l->words[DIMENSIONS - 2].many);
+    assert_true(l->words[DIMENSIONS - 1].many);
+    vocabulary_give(v);
+    vocabulary_free(v);
+}
+
+static void test_a_day_later(void **state)
+{
+    (void)state;
+    struct vocabulary *v = vocabulary_new(1);
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
+    add_numbers(l, 0, 0, 10);
     l->learned = true;
     vocabulary_give(v);
-    l = vocabulary_take(v, "env");
-    add_numbers(l, 0, LEXICON_WORDS_MAX, 1);
-    assert_int_equal(l->words[0].n, LEXICON_WORDS_MAX);
+    l = vocabulary_take(v, "env", 86400000);
+    assert_int_equal(l->count, 10);
     vocabulary_give(v);
-    l = vocabulary_take(v, "env");
+    l = vocabulary_take(v, "env", 86401000);
     assert_false(l->learned);
-    assert_false(l->words[0].many);
     assert_int_equal(l->count, 0);
     vocabulary_give(v);
     vocabulary_free(v);
@@ -141,18 +186,18 @@ static void test_many_environments(void **state)
     char id[24];
     for (int i = 0; i < 200; i++) {
         (void)snprintf(id, sizeof id, "env%d", i);
-        struct lexicon *l = vocabulary_take(v, id);
+        struct lexicon *l = vocabulary_take(v, id, 1000);
         add(l, 0, id);
         l->learned = true;
         vocabulary_give(v);
-        l = vocabulary_take(v, "env0");
+        l = vocabulary_take(v, "env0", 1000);
         assert_int_equal(l->count, 1);
         vocabulary_give(v);
     }
-    struct lexicon *l = vocabulary_take(v, "env199");
+    struct lexicon *l = vocabulary_take(v, "env199", 1000);
     assert_true(l->learned);
     vocabulary_give(v);
-    l = vocabulary_take(v, "env1");
+    l = vocabulary_take(v, "env1", 1000);
     assert_false(l->learned);
     vocabulary_give(v);
     vocabulary_free(v);
@@ -161,9 +206,14 @@ static void test_many_environments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_word_once),      cmocka_unit_test(test_one_user_at_a_time),
-        cmocka_unit_test(test_many_words),          cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_many_words_together), cmocka_unit_test(test_grown),
+        cmocka_unit_test(test_each_word_once),
+        cmocka_unit_test(test_one_user_at_a_time),
+        cmocka_unit_test(test_many_words),
+        cmocka_unit_test(test_long_words),
+        cmocka_unit_test(test_many_words_together),
+        cmocka_unit_test(test_again_and_more),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_a_day_later),
         cmocka_unit_test(test_many_environments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

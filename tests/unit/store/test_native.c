@@ -206,6 +206,10 @@ static void test_read_wrong(void **state)
     in = buf_span(&b);
     assert_int_equal(store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes), NATIVE_WRONG);
     buf_clear(&b);
+    buf_add_varint(&b, UINT64_MAX), buf_add_varint(&b, 1); /* their sum is nothing */
+    in = buf_span(&b);
+    assert_int_equal(store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes), NATIVE_WRONG);
+    buf_clear(&b);
     buf_add_varint(&b, 0), buf_add_varint(&b, 0); /* a result without rows */
     in = buf_span(&b);
     assert_int_equal(store_native_read(&in, read_types, COUNT(read_types), columns, &rows, &bytes), NATIVE_BLOCK);
