@@ -213,7 +213,8 @@ static enum err slices_sql(struct counted *c, struct buf *slices, struct span wh
     enum err e = question_run(c->q, &sql, &rows);
     struct bytes in = bytes_of(buf_span(&rows));
     size_t n = e == ERR_NONE ? rb_array(&in, sizeof(double)) : 0;
-    double part = SLICED_VIEWS * 2.0 / (double)c->views;
+    double part =
+        SLICED_VIEWS * 2.0 / (double)c->views; /* of the time between two quantiles, which half the views are in */
     for (size_t i = 0; i + 1 < n && in.ok; i += 2) {
         double from = rb_f64(&in), to = rb_f64(&in);
         if (!in.ok || !isfinite(from) || !isfinite(to)) continue;
@@ -227,14 +228,15 @@ static enum err slices_sql(struct counted *c, struct buf *slices, struct span wh
     return e;
 }
 
-/* "SELECT kind, field" of the values that the views of some short times have, whatever the question leaves out. */
+/* "SELECT kind, field" of the values that the views have, whatever the question leaves out: of many views, those of
+ * some short times. */
 static enum err words_sql_of(struct counted *c, struct buf *sql, const struct dimension *const *by, unsigned n)
 {
     struct buf columns, where, slices, from;
     buf_init(&columns, SQL_BYTES_MAX), buf_init(&where, SQL_BYTES_MAX);
     buf_init(&slices, SQL_BYTES_MAX), buf_init(&from, SQL_BYTES_MAX);
     question_where(&where, c->question->environment_id, &c->question->window, c->question->metric->clock, NULL);
-    enum err e = slices_sql(c, &slices, buf_span(&where));
+    enum err e = c->views > SLICED_VIEWS ? slices_sql(c, &slices, buf_span(&where)) : ERR_NONE;
     if (e == ERR_NONE) {
         buf_add_span(&where, buf_span(&slices));
         buf_adds(&columns, "view_end");
