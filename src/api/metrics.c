@@ -95,11 +95,6 @@ struct ordering {
     bool descending;
 };
 
-static int compare_fields(struct span a, struct span b)
-{
-    return span_compare(a, b);
-}
-
 /* Null values last in either direction; ties by views desc, then field asc. */
 static int segment_compare(const void *x, const void *y, void *ctx)
 {
@@ -115,13 +110,13 @@ static int segment_compare(const void *x, const void *y, void *ctx)
     case ORDER_VIEWS: order = (a->answer.views > b->answer.views) - (a->answer.views < b->answer.views); break;
     case ORDER_FIELD:
         if (a->field.ptr == NULL || b->field.ptr == NULL) return (a->field.ptr == NULL) - (b->field.ptr == NULL);
-        order = compare_fields(a->field, b->field);
+        order = span_compare(a->field, b->field);
         break;
     }
     if (order) return o->descending ? -order : order;
     if (a->answer.views != b->answer.views) return a->answer.views > b->answer.views ? -1 : 1;
     if (a->field.ptr == NULL || b->field.ptr == NULL) return (a->field.ptr == NULL) - (b->field.ptr == NULL);
-    return compare_fields(a->field, b->field);
+    return span_compare(a->field, b->field);
 }
 
 static bool breakdown_dimension(struct api_call *c, const struct dimension **by)
@@ -176,15 +171,6 @@ void api_metrics_breakdown(struct api_call *c)
 
 /* -- insights -- */
 
-static int insight_compare(const void *x, const void *y)
-{
-    const struct segment *a = x, *b = y;
-    if (a->score < b->score || a->score > b->score) return a->score < b->score ? -1 : 1;
-    if (a->answer.views != b->answer.views) return a->answer.views > b->answer.views ? -1 : 1;
-    int order = strcmp(a->dimension->id, b->dimension->id);
-    return order ? order : compare_fields(a->field, b->field);
-}
-
 void api_metrics_insights(struct api_call *c)
 {
     struct filters filters;
@@ -200,7 +186,6 @@ void api_metrics_insights(struct api_call *c)
         api_fail_store(c, e, &q.error);
         return;
     }
-    if (n) qsort(rows, n, sizeof *rows, insight_compare);
     jw_object(&c->json);
     jw_key(&c->json, "data"), jw_array(&c->json);
     for (size_t i = 0; i < n && i < INSIGHTS_ROWS_MAX; i++) {

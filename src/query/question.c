@@ -58,6 +58,12 @@ const char *viewer_sql(const struct store *store, const struct metric *m)
     return store_dialect(store).viewer_key ? "viewer_key" : m->a;
 }
 
+bool question_keeps_values(const struct question *question)
+{
+    return question->measure == MEASURE_MEDIAN || question->measure == MEASURE_95TH ||
+           question->metric->kind == METRIC_VIEWERS;
+}
+
 bool question_needs_ratio(const struct question *question)
 {
     return question->metric->kind == METRIC_RATIO && question->measure == MEASURE_AVG;

@@ -21,6 +21,8 @@ struct answer question_read(struct bytes *rows, const struct question *question,
 /* The share of the views below a percentile. */
 double question_level(const struct metric *m, enum measure measure);
 bool question_needs_ratio(const struct question *question);
+/* Every view's value has to be kept until all are there: percentiles and distinct viewers. */
+bool question_keeps_values(const struct question *question);
 
 /* Segments and the memory that their fields point into: they may be more than the arena of a request holds, which gets
  * both to keep in the end. */

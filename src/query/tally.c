@@ -332,13 +332,9 @@ static void parts_sum(struct column *c)
     for (unsigned part = 0; part < 2; part++) {
         c->parts[part] = zeroed(TALLY_PAIR_CODES, sizeof *c->parts[part]);
         for (size_t code = 0; code < c->codes; code++) {
-            struct tally_cell *to = &c->parts[part][part_code(c, part, code)];
             const struct tally_cell *from = &c->cells[code];
-            to->views += from->views;
-            to->watch_ms += from->watch_ms;
-            to->playing_ms += from->playing_ms;
-            to->value += from->value;
-            to->base += from->base;
+            struct sums sums = {.times = {from->watch_ms, from->playing_ms}, .reals = {from->value, from->base}};
+            cell_add(&c->parts[part][part_code(c, part, code)], &sums, from->views);
         }
     }
 }

@@ -101,6 +101,15 @@ static size_t sql_bytes(struct span word)
     return bytes;
 }
 
+void lexicon_many(struct lexicon *l, size_t dimension)
+{
+    struct words *w = &l->words[dimension];
+    l->count -= w->n;
+    l->bytes -= w->bytes;
+    free(w->items);
+    *w = (struct words){.many = true};
+}
+
 void lexicon_add(struct lexicon *l, size_t dimension, struct span word)
 {
     struct entry *e = (struct entry *)(void *)l;
@@ -112,10 +121,7 @@ void lexicon_add(struct lexicon *l, size_t dimension, struct span word)
                 l->bytes + bytes <= VOCABULARY_BYTES_MAX;
     if (fits) copy = arena_copy(&e->texts, word);
     if (copy.ptr == NULL) {
-        l->count -= w->n;
-        l->bytes -= w->bytes;
-        free(w->items);
-        *w = (struct words){.many = true};
+        lexicon_many(l, dimension);
         return;
     }
     if (w->n == w->room) {

@@ -39,6 +39,8 @@ struct lexicon *vocabulary_take(struct vocabulary *v, const char *environment_id
 void vocabulary_give(struct vocabulary *v);
 /* Copies the word, unless it is there. A dimension that comes to have too many loses them all. */
 void lexicon_add(struct lexicon *l, size_t dimension, struct span word);
+/* The dimension has too many to be kept: it loses those that are there. */
+void lexicon_many(struct lexicon *l, size_t dimension);
 /* After words were added to a dimension, so that they are found. */
 void lexicon_sort(struct lexicon *l, size_t dimension);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "store/result.h"
 #include "store/schema.h"
 
 /* How a column travels. */
@@ -114,13 +115,6 @@ void store_native_encode(struct buf *out, const struct batch *b)
 
 /* -- reading -- */
 
-static struct span text_of(struct bytes *in)
-{
-    uint64_t len = bytes_varint(in);
-    if (len > bytes_left(in)) in->ok = false;
-    return in->ok ? bytes_span(in, len) : (struct span){NULL, 0};
-}
-
 enum native_read store_native_read(struct span *whole, const char *const *types, size_t count, struct span *columns,
                                    size_t *rows, size_t *bytes)
 {
@@ -131,8 +125,8 @@ enum native_read store_native_read(struct span *whole, const char *const *types,
     /* A result without any row may be a block without columns. */
     if ((n != count && (n != 0 || height != 0)) || height > NATIVE_ROWS_MAX) return NATIVE_WRONG;
     for (size_t i = 0; i < n; i++) {
-        (void)text_of(&in);
-        struct span type = text_of(&in);
+        (void)rb_text(&in); /* the name */
+        struct span type = rb_text(&in);
         if (!in.ok) return NATIVE_SHORT;
         if (!span_is(type, types[i])) return NATIVE_WRONG;
         size_t len = height * width_of(type), left = bytes_left(&in);

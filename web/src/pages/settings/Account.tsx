@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Oneself: name, password, one-time codes, sessions, and how this browser shows things.
 import { useState } from 'preact/hooks';
-import { Code, Dialog } from '../../components/Dialog';
+import { Code } from '../../components/Dialog';
 import { Panel, States } from '../../components/Panel';
 import { environmentId, loadPerson, person, send, signOut, useAsk } from '../../lib/api';
 import { useStore } from '../../lib/store';
 import { theme, type Theme } from '../../lib/theme';
 import { fullMoment, zone, type Zone } from '../../lib/time';
-import { Field, useWork, when, Wrong } from './parts';
+import { Field, FormDialog, useWork, when, Wrong } from './parts';
 import { Qr } from './Qr';
 
 function Person() {
@@ -148,22 +148,16 @@ interface Fresh {
 }
 function Enroll({ fresh, close }: { fresh: Fresh; close: () => void }) {
   const work = useWork();
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    void work
-      .run(async () => {
-        await send('POST', '/api/totp/enable', {
-          password: String(fields.get('password')),
-          secret: fresh.secret,
-          code: String(fields.get('code')).replace(/\s/g, ''),
-        });
-        await loadPerson();
-      })
-      .then(done => done && close());
+  const submit = async (fields: FormData) => {
+    await send('POST', '/api/totp/enable', {
+      password: String(fields.get('password')),
+      secret: fresh.secret,
+      code: String(fields.get('code')).replace(/\s/g, ''),
+    });
+    await loadPerson();
   };
   return (
-    <Dialog title="Set up one-time codes" close={close} firm>
+    <FormDialog title="Set up one-time codes" yes="Switch on" work={work} close={close} submit={submit}>
       <p>
         Scan this with an authenticator app, or <a href={fresh.uri}>open it in the app of this device</a>, or type the
         secret. Keep the secret where you keep your passwords: it is shown this once.
@@ -175,57 +169,29 @@ function Enroll({ fresh, close }: { fresh: Fresh; close: () => void }) {
           <Code label="Secret" text={fresh.secret} />
         </div>
       </div>
-      <form class="form" onSubmit={submit}>
-        <Field label="The code that the app shows now">
-          <input name="code" inputMode="numeric" autocomplete="one-time-code" required maxLength={12} autofocus />
-        </Field>
-        <Field label="Your password">
-          <input type="password" name="password" autocomplete="current-password" required />
-        </Field>
-        <Wrong text={work.wrong} />
-        <div class="form-foot">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" disabled={work.busy}>
-            Switch on
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      <Field label="The code that the app shows now">
+        <input name="code" inputMode="numeric" autocomplete="one-time-code" required maxLength={12} autofocus />
+      </Field>
+      <Field label="Your password">
+        <input type="password" name="password" autocomplete="current-password" required />
+      </Field>
+    </FormDialog>
   );
 }
 
 function SwitchOff({ close }: { close: () => void }) {
   const work = useWork();
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    const password = String(new FormData(event.currentTarget as HTMLFormElement).get('password'));
-    void work
-      .run(async () => {
-        await send('DELETE', '/api/totp', { password });
-        await loadPerson();
-      })
-      .then(done => done && close());
+  const submit = async (fields: FormData) => {
+    await send('DELETE', '/api/totp', { password: String(fields.get('password')) });
+    await loadPerson();
   };
   return (
-    <Dialog title="Switch one-time codes off?" close={close} firm>
+    <FormDialog title="Switch one-time codes off?" yes="Switch off" danger work={work} close={close} submit={submit}>
       <p>From then on your password alone opens your account.</p>
-      <form class="form" onSubmit={submit}>
-        <Field label="Your password">
-          <input type="password" name="password" autocomplete="current-password" required autofocus />
-        </Field>
-        <Wrong text={work.wrong} />
-        <div class="form-foot">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="button danger" disabled={work.busy}>
-            Switch off
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      <Field label="Your password">
+        <input type="password" name="password" autocomplete="current-password" required autofocus />
+      </Field>
+    </FormDialog>
   );
 }
 

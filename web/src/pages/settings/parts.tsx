@@ -99,6 +99,7 @@ export function Sure({
 export function FormDialog({
   title,
   yes,
+  danger,
   work,
   close,
   submit,
@@ -106,6 +107,7 @@ export function FormDialog({
 }: {
   title: string;
   yes: string;
+  danger?: boolean;
   work: Work;
   close: () => void;
   submit: (fields: FormData) => Promise<unknown>;
@@ -125,7 +127,7 @@ export function FormDialog({
           <button type="button" class="button" onClick={close}>
             Cancel
           </button>
-          <button type="submit" class="button primary" disabled={work.busy}>
+          <button type="submit" class={danger ? 'button danger' : 'button primary'} disabled={work.busy}>
             {yes}
           </button>
         </div>
