@@ -17,7 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     ANSWER_BYTES_MAX = 256 * 1024 * 1024,
@@ -77,8 +77,8 @@ static void cors_headers(struct api_call *c)
 static bool not_modified(struct api_call *c, char etag[ETAG_MAX])
 {
     if (c->status != 200 || (c->request->method != HTTP_M_GET && c->request->method != HTTP_M_HEAD)) return false;
-    struct span body = c->file.ptr ? c->file : buf_span(&c->body);
-    uint64_t hash = hash64(c->moving_to ? span_upto(body, c->moving_from) : body, 0);
+    struct span body = buf_span(&c->body);
+    uint64_t hash = c->file > 0 ? c->file_tag : hash64(c->moving_to ? span_upto(body, c->moving_from) : body, 0);
     if (c->moving_to) hash = hash64(span_from(body, c->moving_to), hash);
     const char *weak = c->moving_to ? "W/" : "";
     (void)snprintf(etag, ETAG_MAX, "%s\"%016llx\"", weak, (unsigned long long)hash);
@@ -113,17 +113,17 @@ static void call_answer(struct api_job *job)
     for (; n < c->extra_count; n++) headers[n] = c->extra[n];
     headers[n++] = (struct http_header){SPAN("Cache-Control"), SPAN("private, no-cache")};
     if (etag[0]) headers[n++] = (struct http_header){SPAN("ETag"), span_of(etag)};
-    bool body = c->status != 204 && c->status != 304, mapped = body && c->file.ptr;
-    size_t len = c->file.len;
-    char *text = mapped ? (char *)(uintptr_t)c->file.ptr : body ? buf_take(&c->body, &len) : NULL;
-    if (c->file.ptr && !mapped) (void)munmap((void *)(uintptr_t)c->file.ptr, c->file.len);
+    bool body = c->status != 204 && c->status != 304, file = body && c->file > 0;
+    size_t len = 0;
+    char *text = body && !file ? buf_take(&c->body, &len) : NULL;
+    if (c->file > 0 && !file) (void)close(c->file);
     struct http_reply reply = {.status = c->status,
                                .headers = headers,
                                .header_count = n,
                                .content_type = body ? content_type(c) : NULL,
-                               .body = {text, body ? len : 0},
+                               .body = {text, file ? c->file_bytes : len},
                                .body_owned = text,
-                               .body_mapped = mapped};
+                               .body_file = file ? c->file : 0};
     buf_free(&c->body);
     json_parser_free(c->parser);
     struct http_ticket ticket = job->ticket;

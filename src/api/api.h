@@ -65,8 +65,10 @@ struct api_call {
     int status;               /* 200 unless changed; 204 sends no body */
     const char *content_type; /* NULL: JSON. A constant */
     struct buf body;
-    struct jw json;   /* writes into body */
-    struct span file; /* mapped: sent instead of body, and unmapped then */
+    struct jw json; /* writes into body */
+    int file;       /* > 0: open, is sent instead of body and closed then: file_bytes of content that file_tag tells */
+    size_t file_bytes;
+    uint64_t file_tag;
     struct http_header extra[4];
     size_t extra_count;
     size_t moving_from, moving_to; /* the bytes of body that tell the time of asking alone; to 0: there are none */

@@ -14,7 +14,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -430,18 +429,21 @@ static bool name_is_plain(struct span s, size_t max)
     return true;
 }
 
-bool exporter_map(struct exporter *x, struct span environment_id, struct span name, struct span *out)
+int exporter_open(struct exporter *x, struct span environment_id, struct span name, size_t *bytes, uint64_t *tag)
 {
     char path[EXPORT_PATH_MAX];
-    if (!name_is_plain(environment_id, ACCOUNTS_ID_MAX) || !name_is_plain(name, EXPORTER_NAME_MAX)) return false;
+    if (!name_is_plain(environment_id, ACCOUNTS_ID_MAX) || !name_is_plain(name, EXPORTER_NAME_MAX)) return -1;
     int len = snprintf(path, sizeof path, "%s/%.*s/%.*s", x->root, SPAN_ARG(environment_id), SPAN_ARG(name));
     int fd = len > 0 && len < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0) return false;
     struct stat at;
-    bool ok = fstat(fd, &at) == 0 && S_ISREG(at.st_mode) && at.st_size > 0;
-    void *bytes = ok ? mmap(NULL, (size_t)at.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    (void)close(fd);
-    if (bytes == MAP_FAILED) return false;
-    *out = span_make(bytes, (size_t)at.st_size);
-    return true;
+    if (fd >= 0 && (fstat(fd, &at) != 0 || !S_ISREG(at.st_mode))) {
+        (void)close(fd);
+        fd = -1;
+    }
+    if (fd < 0) return -1;
+    /* Files are written under another name and moved here: an inode that was written at that moment is that file. */
+    const int64_t identity[] = {(int64_t)at.st_ino, at.st_size, at.st_mtim.tv_sec, at.st_mtim.tv_nsec};
+    *bytes = (size_t)at.st_size;
+    *tag = hash64(span_make(identity, sizeof identity), 0);
+    return fd;
 }

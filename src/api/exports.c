@@ -116,7 +116,8 @@ void api_export_file(struct api_call *c)
         api_fail(c, 403, "This address has expired; list the exports again.");
         return;
     }
-    if (!exporter_map(x, c->arguments[0], c->arguments[1], &c->file)) {
+    c->file = exporter_open(x, c->arguments[0], c->arguments[1], &c->file_bytes, &c->file_tag);
+    if (c->file < 0) {
         api_fail(c, 404, "This export is not there any more.");
         return;
     }

@@ -3,7 +3,7 @@
 #include "http/internal.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 struct http_exchange *http_exchange_of(struct http_request *r)
 {
@@ -47,6 +47,7 @@ struct http_exchange *http_exchange_take(struct http_connection *c)
     e->header_count = e->value_count = e->text_len = e->body_len = 0;
     e->body_seen = 0;
     e->owned_body = (struct span){NULL, 0};
+    e->file_at = e->file_end = 0;
     c->exchange = e;
     c->sent = 0;
     return e;
@@ -61,12 +62,12 @@ void http_exchange_body_drop(struct http_exchange *e)
     e->body_cap = 0;
 }
 
-static void owned_free(struct http_exchange *e)
+static void body_free(struct http_exchange *e)
 {
-    if (e->owned_mapped) (void)munmap(e->owned, e->owned_mapped);
-    else free(e->owned);
+    free(e->owned);
     e->owned = NULL;
-    e->owned_mapped = 0;
+    if (e->file > 0) (void)close(e->file);
+    e->file = 0;
 }
 
 void http_exchange_free(struct http_exchange *e)
@@ -74,7 +75,7 @@ void http_exchange_free(struct http_exchange *e)
     arena_free(&e->arena);
     buf_free(&e->out);
     free(e->body);
-    owned_free(e);
+    body_free(e);
     free(e->headers);
     e->magic = 0;
     free(e);
@@ -85,7 +86,7 @@ void http_exchange_release(struct http_exchange *e)
     struct http_loop *loop = e->loop;
     if (e->connection != NULL) e->connection->exchange = NULL;
     e->connection = NULL;
-    owned_free(e);
+    body_free(e);
     if (e->body_cap > HTTP_BODY_KEPT_BYTES) http_exchange_body_drop(e);
     arena_reset(&e->arena);
     if (e->arena.end - e->arena.at > HTTP_OUT_KEPT_BYTES) arena_free(&e->arena);

@@ -57,8 +57,9 @@ struct http_exchange {
     struct buf out;     /* the reply's head and, unless it is owned, its body */
     size_t date_at;     /* where in out the date goes */
     char *owned;
-    size_t owned_mapped; /* bytes; 0: malloc'ed */
     struct span owned_body;
+    int file; /* 0: none; what is left of it, [file_at, file_end), goes into out piece by piece */
+    size_t file_at, file_end;
     bool close_after;
     struct http_header *headers; /* limits.headers_max of them, in this allocation */
     char text[];                 /* the request's head as it came, limits.header_bytes_max */

@@ -82,9 +82,10 @@ void http_reply_build(struct http_exchange *e, const struct http_reply *reply)
     reply_build_head(e, reply, !bodiless);
     bool send_body = !bodiless && e->request.method != HTTP_M_HEAD;
     e->owned = reply->body_owned;
-    e->owned_mapped = reply->body_owned && reply->body_mapped ? reply->body.len : 0;
+    e->file = reply->body_file;
+    e->file_end = send_body && reply->body_file > 0 ? reply->body.len : 0;
     if (send_body && reply->body_owned) e->owned_body = reply->body;
-    if (send_body && !reply->body_owned) buf_add_span(&e->out, reply->body);
+    if (send_body && !reply->body_owned && reply->body_file <= 0) buf_add_span(&e->out, reply->body);
     BUG_IF(e->out.failed);
 }
 
@@ -212,6 +213,7 @@ void http_finish_many(const struct http_ticket *tickets, size_t n, const struct 
     size_t count = 0;
     struct http_reply each = *reply;
     each.body_owned = NULL; /* many requests cannot own one body */
+    BUG_IF(reply->body_file > 0);
     for (size_t i = 0; i < n; i++) {
         struct http_exchange *e = ticket_exchange(tickets[i]);
         size_t at = 0;

@@ -4,9 +4,12 @@
 #include "http/internal.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Of a reply, turned into TLS records at a time. OpenSSL's buffer keeps the size it once had, so not too much. */
 enum { SEND_PLAIN_STEP_BYTES = 32 * 1024, SEND_CIPHER_KEPT_BYTES = 8 * 1024 };
+/* Of a file, read at a time: what the loop waits for a disk is bounded by it. */
+enum { SEND_FILE_STEP_BYTES = 128 * 1024 };
 
 static size_t reply_length(const struct http_exchange *e)
 {
@@ -91,6 +94,28 @@ static void on_written(uv_write_t *write, int status)
     }
 }
 
+/* When all that there was is sent: the next piece of the reply's file. false: there is none, or the connection is
+ * closed, as the file could not be read. */
+static bool send_refill(struct http_connection *c)
+{
+    struct http_exchange *e = c->exchange;
+    size_t want = e->file_end - e->file_at;
+    if (want == 0) return false;
+    if (want > SEND_FILE_STEP_BYTES) want = SEND_FILE_STEP_BYTES;
+    buf_clear(&e->out);
+    char *room = buf_room(&e->out, want);
+    BUG_IF(room == NULL);
+    ssize_t got = pread(e->file, room, want, (off_t)e->file_at);
+    if (got <= 0) {
+        http_connection_close(c);
+        return false;
+    }
+    buf_claim(&e->out, (size_t)got);
+    e->file_at += (size_t)got;
+    c->sent = 0;
+    return true;
+}
+
 /* Hands pieces to the socket. Returns how many bytes it took at once; the rest is queued (c->writing). */
 static size_t send_pieces(struct http_connection *c, const struct span pieces[2], unsigned count)
 {
@@ -102,7 +127,9 @@ static size_t send_pieces(struct http_connection *c, const struct span pieces[2]
         bufs[i].len = pieces[i].len;
         total += pieces[i].len;
     }
-    int took = uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
+    /* A file goes through the queue, so that others get their turn after every piece, however fast this client is. */
+    bool queued = c->exchange != NULL && c->exchange->file_end > 0;
+    int took = queued ? UV_EAGAIN : uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
     if (took < 0 && took != UV_EAGAIN) {
         http_connection_close(c);
         return 0;
@@ -150,7 +177,8 @@ static void send_more_tls(struct http_connection *c)
         struct span pieces[2];
         unsigned count = reply_rest(c, pieces);
         if (count == 0) {
-            send_done(c);
+            if (send_refill(c)) continue;
+            if (c->phase == HTTP_P_WRITING) send_done(c);
             return;
         }
         size_t room = SEND_PLAIN_STEP_BYTES;
@@ -172,10 +200,13 @@ static void send_more(struct http_connection *c)
         send_more_tls(c);
         return;
     }
-    struct span pieces[2];
-    unsigned count = reply_rest(c, pieces);
-    if (count > 0 && !c->writing) c->sent += send_pieces(c, pieces, count);
-    if (c->phase == HTTP_P_WRITING && !c->writing) send_done(c);
+    do {
+        struct span pieces[2];
+        unsigned count = reply_rest(c, pieces);
+        if (count > 0 && !c->writing) c->sent += send_pieces(c, pieces, count);
+        if (c->phase != HTTP_P_WRITING || c->writing) return;
+    } while (send_refill(c));
+    if (c->phase == HTTP_P_WRITING) send_done(c);
 }
 
 void http_send(struct http_connection *c)

@@ -67,7 +67,8 @@ struct http_reply {
     size_t header_count;
     struct span body; /* copied, unless body_owned */
     char *body_owned; /* malloc'ed; freed by the server after sending; then body points into it */
-    bool body_mapped; /* body_owned is all of body and came from mmap: it is unmapped instead, sent as it is read */
+    int body_file;    /* > 0: an open file whose first body.len bytes are the body (body.ptr is not looked at). They are
+                         read as they are sent; a file that cannot be read ends the connection. Closed by the server */
     bool close;       /* close the connection afterwards */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Insights: the segments of every dimension that is looked at, together. A store elsewhere groups by all of them in one
- * statement. The embedded one sends columns of codes, and tally.c counts. What values there are is learned from a part
- * of the views when an environment is asked about first, and a dimension with further values is left to the store after
- * all, whose answer brings them (docs/decisions/014). */
+ * statement. The embedded one sends columns of codes, which scan.c asks for and tally.c counts. What values there are
+ * is learned from a part of the views when an environment is asked about first, and a dimension with further values is
+ * left to the store after all, whose answer brings them (docs/decisions/014). */
 #include "query/scan.h"
 
 #include "base/counters.h"
@@ -166,7 +166,7 @@ static enum err slices_sql(struct counted *c, struct buf *slices, struct span wh
     struct bytes in = bytes_of(buf_span(&rows));
     int64_t views = e == ERR_NONE ? rb_i64(&in) : 0;
     size_t n = e == ERR_NONE && views > SLICED_VIEWS ? rb_array(&in, sizeof(double)) : 0;
-    /* Of the time between two quantiles: half the views are in one of the times that begin a slice. */
+    /* The times between a quantile and the next, every other of which begins with a slice, have half of the views. */
     double part = views > 0 ? SLICED_VIEWS * 2.0 / (double)views : 1;
     for (size_t i = 0; i + 1 < n && in.ok; i += 2) {
         double from = rb_f64(&in), to = rb_f64(&in);

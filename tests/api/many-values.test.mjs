@@ -102,3 +102,20 @@ test('what is too much for one answer is said, and is no fault of the store', as
   assert.match(body.error.messages[0], /needs more memory/);
   assert.equal((await server.get(`/data/v1/metrics/views/overall?${window}`)).status, 200);
 });
+
+// What is learned of values holds for all questions, so it is learned from a part of all views, however few a filter leaves.
+test('insights of a few of very many views first, and then of all', async () => {
+  let asked = 100; // always another window, as nothing tells the server that views came past it
+  const insights = async filter => (await server.json(`/data/v1/metrics/playback_failure_percentage/insights?${window.replace(/\d+$/, end => Number(end) + 3600 * asked++)}${filter}`)).data
+    .map(row => [row.filter_column, row.filter_value, row.total_views]).filter(([column]) => ['cdn', 'custom_2'].includes(column));
+  await server.kill('SIGTERM');
+  await server.start();
+  assert.deepEqual(await insights('&filters[]=cdn:cdn-7'), [['cdn', 'cdn-7', 30]]);
+  // custom_2 had no value yet, so all of it would be known; but one a view is more than the store can tell.
+  await execute(server, `INSERT INTO firstframe.views (environment_id, id_hi, id_lo, final, version, view_start, view_end, view_id, playback_failure, cdn, custom_2)
+    SELECT '${server.environment_id}', 3, number, 1, 1, ${Date.now() - 120_000}, ${Date.now() - 60_000}, concat('third-', toString(number)), 1, if(number < 100, 'three', NULL), if(number < 200, 'many', concat('value-', toString(number))) FROM numbers(2000000)`);
+  for (const counted of [2, 3]) {
+    assert.deepEqual((await insights('')).sort(), [['cdn', 'three', 100], ['cdn', 'two', 45], ['custom_2', 'many', 200]]);
+    assert.match(await (await server.get('/metrics')).text(), new RegExp(`^firstframe_insights_counted_total ${counted}$`, 'm'));
+  }
+});

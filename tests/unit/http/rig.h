@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,7 +44,22 @@ static inline void rig_describe(struct http_request *r, struct buf *out)
     buf_addf(out, " text=%.*s", SPAN_ARG(shown));
 }
 
-/* /defer keeps a ticket; /big?N answers N bytes; /owned?N the same from malloc'ed memory; all else is described. */
+/* /file: the bytes in a file; /short: all but the last of them. Else 0. */
+static inline int rig_file(const struct http_request *r, const char *bytes, size_t size)
+{
+    bool is_short = span_is(r->path, "/short");
+    if (!is_short && !span_is(r->path, "/file")) return 0;
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size - is_short, f), size - is_short);
+    assert_int_equal(fflush(f), 0);
+    int fd = dup(fileno(f));
+    (void)fclose(f);
+    return fd;
+}
+
+/* /defer keeps a ticket; /file?N and /short?N see rig_file; /big?N answers N bytes; /owned?N the same from malloc'ed
+ * memory; all else is described. */
 static inline void rig_handler(void *ctx, struct http_request *r)
 {
     struct rig *rig = ctx;
@@ -60,14 +74,13 @@ static inline void rig_handler(void *ctx, struct http_request *r)
     if (defer) return;
     int64_t size = 0;
     if (span_to_i64(r->query, &size) && size > 0) {
-        bool mapped = span_is(r->path, "/mapped"), owned = mapped || span_is(r->path, "/owned");
-        char *bytes = mapped ? mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                             : malloc((size_t)size);
+        bool owned = span_is(r->path, "/owned");
+        char *bytes = malloc((size_t)size);
         memset(bytes, 'b', (size_t)size);
         struct http_reply reply = {.status = 200,
                                    .body = span_make(bytes, (size_t)size),
                                    .body_owned = owned ? bytes : NULL,
-                                   .body_mapped = mapped};
+                                   .body_file = rig_file(r, bytes, (size_t)size)};
         http_reply(r, &reply);
         if (!owned) free(bytes);
         return;

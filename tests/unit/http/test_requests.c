@@ -2,6 +2,8 @@
  * What a request may look like and what is answered: the table of bad requests, bodies, targets, keep-alive. */
 #include "rig.h"
 
+#include <dirent.h>
+
 static struct rig rig;
 
 static int start(void **state)
@@ -232,7 +234,7 @@ static void test_head_and_empty(void **state)
 {
     (void)state;
     int fd = rig_connect(&rig);
-    assert_true(rig_send(fd, SPAN("HEAD /owned?70000 HTTP/1.1\r\n" HOST "\r\nHEAD /mapped?70000 HTTP/1.1\r\n" HOST
+    assert_true(rig_send(fd, SPAN("HEAD /owned?70000 HTTP/1.1\r\n" HOST "\r\nHEAD /file?70000 HTTP/1.1\r\n" HOST
                                   "\r\nHEAD /big?7 HTTP/1.1\r\n" HOST "\r\n")));
     struct rig_reply r;
     for (int i = 0; i < 2; i++) {
@@ -253,12 +255,51 @@ static void test_head_and_empty(void **state)
     (void)close(fd);
 }
 
+static size_t descriptors_open(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    size_t n = 0;
+    while (readdir(dir) != NULL) n++;
+    (void)closedir(dir);
+    return n;
+}
+
+/* Descriptors are given back whatever becomes of the request, and a file that ends early ends the connection. */
+static void test_files(void **state)
+{
+    (void)state;
+    int fd = rig_connect(&rig);
+    rig_expect(fd, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/"); /* so that the server has accepted it */
+    size_t first = descriptors_open();
+    for (int i = 0; i < 3; i++) {
+        rig_expect(fd, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 200, "bbbbbbbbbb");
+        assert_true(rig_send(fd, SPAN("HEAD /file?300000 HTTP/1.1\r\n" HOST "\r\n")));
+        struct rig_reply r = rig_receive(fd, false);
+        rig_reply_free(&r);
+        int other = rig_connect(&rig);
+        assert_true(rig_send(other, SPAN("GET /short?300000 HTTP/1.1\r\n" HOST "\r\n")));
+        char bytes[4096];
+        size_t total = 0;
+        for (ssize_t got; (got = recv(other, bytes, sizeof bytes, 0)) > 0;) total += (size_t)got;
+        assert_in_range(total, 299999, 300500); /* the head, and all but the last byte */
+        (void)close(other);
+    }
+    size_t last = descriptors_open();
+    for (int turns = 0; turns < 200 && last > first; turns++) { /* the server may still have to close its side */
+        (void)usleep(50000);
+        last = descriptors_open();
+    }
+    assert_int_equal(last, first);
+    (void)close(fd);
+}
+
 static void test_large_replies(void **state)
 {
     (void)state;
     static const char *const requests[] = {"GET /owned?5000000 HTTP/1.1\r\n" HOST "\r\n",
                                            "GET /big?5000000 HTTP/1.1\r\n" HOST "\r\n",
-                                           "GET /mapped?5000000 HTTP/1.1\r\n" HOST "\r\n"};
+                                           "GET /file?5000000 HTTP/1.1\r\n" HOST "\r\n"};
     int fd = rig_connect(&rig);
     for (size_t i = 0; i < 2 * COUNT(requests); i++) {
         assert_true(rig_send(fd, span_of(requests[i % COUNT(requests)])));
@@ -388,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_good_requests, start, stop),
         cmocka_unit_test_setup_teardown(test_keep_alive, start, stop),
         cmocka_unit_test_setup_teardown(test_head_and_empty, start, stop),
+        cmocka_unit_test_setup_teardown(test_files, start, stop),
         cmocka_unit_test_setup_teardown(test_large_replies, start, stop),
         cmocka_unit_test_setup_teardown(test_body_limits, start, stop),
         cmocka_unit_test_setup_teardown(test_refused_upload_is_readable, start, stop),
