@@ -15,8 +15,6 @@ enum {
     BODY_NODES_MAX = 20000,
     SHOWN_WINDOW_S = 86400
 };
-/* ClickHouse's TIMEOUT_EXCEEDED and MEMORY_LIMIT_EXCEEDED. */
-enum { CODE_TIMEOUT = 159, CODE_MEMORY = 241 };
 
 static const char *error_type(int status)
 {
@@ -83,12 +81,12 @@ void api_fail_wait(struct api_call *c, unsigned seconds, const char *message)
 void api_fail_store(struct api_call *c, enum err e, const struct store_error *error)
 {
     /* ERR_FULL of a statement that went out: its answer is too large. Of one that did not: too many are asked. */
-    if (error->code == CODE_MEMORY || (e == ERR_FULL && !error->unsent)) {
+    if (error->code == STORE_CODE_MEMORY || (e == ERR_FULL && !error->unsent)) {
         api_fail(
             c, 400,
             "This needs more memory than a question may use. Ask for a shorter timeframe, with more filters or for "
             "fewer dimensions.");
-    } else if (error->code == CODE_TIMEOUT) {
+    } else if (error->code == STORE_CODE_TIMEOUT) {
         api_fail(c, 400,
                  "This does not finish in the time that a question has. Ask for a shorter timeframe, with more filters "
                  "or for fewer dimensions.");

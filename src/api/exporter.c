@@ -432,15 +432,17 @@ static bool name_is_plain(struct span s, size_t max)
 int exporter_open(struct exporter *x, struct span environment_id, struct span name, size_t *bytes, uint64_t *tag)
 {
     char path[EXPORT_PATH_MAX];
+    errno = ENOENT;
     if (!name_is_plain(environment_id, ACCOUNTS_ID_MAX) || !name_is_plain(name, EXPORTER_NAME_MAX)) return -1;
     int len = snprintf(path, sizeof path, "%s/%.*s/%.*s", x->root, SPAN_ARG(environment_id), SPAN_ARG(name));
     int fd = len > 0 && len < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     struct stat at;
-    if (fd >= 0 && (fstat(fd, &at) != 0 || !S_ISREG(at.st_mode))) {
-        (void)close(fd);
-        fd = -1;
-    }
     if (fd < 0) return -1;
+    if (fstat(fd, &at) != 0 || !S_ISREG(at.st_mode)) {
+        (void)close(fd);
+        errno = EIO;
+        return -1;
+    }
     /* Files are written under another name and moved here: an inode that was written at that moment is that file. */
     const int64_t identity[] = {(int64_t)at.st_ino, at.st_size, at.st_mtim.tv_sec, at.st_mtim.tv_nsec};
     *bytes = (size_t)at.st_size;

@@ -56,8 +56,8 @@ void exporter_sign(struct exporter *x, const char *public_url, const char *envir
                    int64_t expires_s, char out[EXPORTER_URL_MAX]);
 bool exporter_signed(struct exporter *x, struct span environment_id, struct span name, int64_t expires_s,
                      struct span signature) MUST_USE;
-/* Opens a file that exporter_list could name, to be read and closed by the caller; -1: there is none. It may be
- * replaced or removed meanwhile, but what is open never changes; *tag is another for other content. */
+/* Opens a file that exporter_list could name, to be read and closed by the caller; -1: see errno, ENOENT: there is
+ * none. It may be replaced or removed meanwhile, but what is open never changes; *tag is another for other content. */
 int exporter_open(struct exporter *x, struct span environment_id, struct span name, size_t *bytes,
                   uint64_t *tag) MUST_USE;
 

@@ -6,7 +6,9 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* A file holds the whole environment. */
@@ -118,7 +120,10 @@ void api_export_file(struct api_call *c)
     }
     c->file = exporter_open(x, c->arguments[0], c->arguments[1], &c->file_bytes, &c->file_tag);
     if (c->file < 0) {
-        api_fail(c, 404, "This export is not there any more.");
+        bool gone = errno == ENOENT;
+        if (!gone) LOG_WRN("export_open_failed", "errno=%d", errno);
+        if (gone) api_fail(c, 404, "This export is not there any more.");
+        else api_fail(c, 503, "This export cannot be read at the moment. Try again shortly.");
         return;
     }
     bool parquet = span_ends(c->arguments[1], SPAN(".parquet"));

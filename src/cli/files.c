@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * File descriptors: a connection is one, and so are the journal's segments, the store's connections and the dashboard's
- * files. When connections use them all up, nothing can be written any more; so there are always fewer connections than
- * descriptors, and both numbers are in /metrics. */
+ * File descriptors: a connection is one, and so are the journal's segments, the store's connections and the files that
+ * are sent. When connections use them all up, nothing can be written any more; so there are always fewer connections
+ * (exports being sent count as such) than descriptors, and both numbers are in /metrics. */
 #include "cli/files.h"
 
 #include "base/counters.h"

@@ -47,7 +47,6 @@ struct http_exchange *http_exchange_take(struct http_connection *c)
     e->header_count = e->value_count = e->text_len = e->body_len = 0;
     e->body_seen = 0;
     e->owned_body = (struct span){NULL, 0};
-    e->file_at = e->file_end = 0;
     c->exchange = e;
     c->sent = 0;
     return e;
@@ -62,12 +61,14 @@ void http_exchange_body_drop(struct http_exchange *e)
     e->body_cap = 0;
 }
 
-static void body_free(struct http_exchange *e)
+void http_exchange_body_free(struct http_exchange *e)
 {
     free(e->owned);
     e->owned = NULL;
     if (e->file > 0) (void)close(e->file);
+    if (e->file_counted) (void)atomic_fetch_sub_explicit(&e->loop->server->connections, 1, memory_order_relaxed);
     e->file = 0;
+    e->file_counted = false;
 }
 
 void http_exchange_free(struct http_exchange *e)
@@ -75,7 +76,7 @@ void http_exchange_free(struct http_exchange *e)
     arena_free(&e->arena);
     buf_free(&e->out);
     free(e->body);
-    body_free(e);
+    http_exchange_body_free(e);
     free(e->headers);
     e->magic = 0;
     free(e);
@@ -86,7 +87,7 @@ void http_exchange_release(struct http_exchange *e)
     struct http_loop *loop = e->loop;
     if (e->connection != NULL) e->connection->exchange = NULL;
     e->connection = NULL;
-    body_free(e);
+    http_exchange_body_free(e);
     if (e->body_cap > HTTP_BODY_KEPT_BYTES) http_exchange_body_drop(e);
     arena_reset(&e->arena);
     if (e->arena.end - e->arena.at > HTTP_OUT_KEPT_BYTES) arena_free(&e->arena);

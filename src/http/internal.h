@@ -54,12 +54,13 @@ struct http_exchange {
     char *body;
     size_t body_len, body_cap;
     uint64_t body_seen; /* dropped bytes too */
-    struct buf out;     /* the reply's head and, unless it is owned, its body */
+    struct buf out;     /* the reply's head and, unless it is owned or a file, its body; then pieces of the file */
     size_t date_at;     /* where in out the date goes */
     char *owned;
     struct span owned_body;
     int file; /* 0: none; what is left of it, [file_at, file_end), goes into out piece by piece */
     size_t file_at, file_end;
+    bool file_counted; /* among the server's connections */
     bool close_after;
     struct http_header *headers; /* limits.headers_max of them, in this allocation */
     char text[];                 /* the request's head as it came, limits.header_bytes_max */
@@ -149,7 +150,7 @@ struct http_server {
     uint16_t port;
     unsigned loop_count;
     struct http_loop *loops[HTTP_LOOPS_MAX];
-    atomic_size_t connections;
+    atomic_size_t connections; /* and files being sent */
     atomic_size_t memory_bytes;
     int drain_ms; /* written before the loops' draining */
     pthread_mutex_t tls_lock;
@@ -188,6 +189,8 @@ bool http_send_cipher(struct http_connection *c);
 struct http_exchange *http_exchange_take(struct http_connection *c);
 void http_exchange_release(struct http_exchange *e);
 void http_exchange_free(struct http_exchange *e);
+/* Gives back the reply's owned body or file. */
+void http_exchange_body_free(struct http_exchange *e);
 /* Frees some of those that nobody needed since the last call. */
 void http_exchange_trim(struct http_loop *loop);
 /* Room for len more body bytes. false: the server's memory bound is reached. */

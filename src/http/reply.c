@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define REPLY_DATE "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 enum { REPLY_DATE_AT = sizeof "Date: " - 1 };
@@ -82,8 +83,11 @@ void http_reply_build(struct http_exchange *e, const struct http_reply *reply)
     reply_build_head(e, reply, !bodiless);
     bool send_body = !bodiless && e->request.method != HTTP_M_HEAD;
     e->owned = reply->body_owned;
-    e->file = reply->body_file;
-    e->file_end = send_body && reply->body_file > 0 ? reply->body.len : 0;
+    e->file = send_body ? reply->body_file : 0;
+    e->file_at = 0;
+    e->file_end = e->file > 0 ? reply->body.len : 0;
+    if (!send_body && reply->body_file > 0) (void)close(reply->body_file);
+    BUG_IF(reply->body_owned && reply->body_file > 0);
     if (send_body && reply->body_owned) e->owned_body = reply->body;
     if (send_body && !reply->body_owned && reply->body_file <= 0) buf_add_span(&e->out, reply->body);
     BUG_IF(e->out.failed);

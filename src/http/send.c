@@ -3,13 +3,17 @@
  * write of a connection is under way. */
 #include "http/internal.h"
 
+#include "base/log.h"
+
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Of a reply, turned into TLS records at a time. OpenSSL's buffer keeps the size it once had, so not too much. */
 enum { SEND_PLAIN_STEP_BYTES = 32 * 1024, SEND_CIPHER_KEPT_BYTES = 8 * 1024 };
-/* Of a file, read at a time: what the loop waits for a disk is bounded by it. */
-enum { SEND_FILE_STEP_BYTES = 128 * 1024 };
+/* Of a file, read at a time. A client that takes them as they come gets some of these before others have their turn,
+ * as libuv does not wait for other sockets while writes end. */
+enum { SEND_FILE_STEP_BYTES = 32 * 1024 };
 
 static size_t reply_length(const struct http_exchange *e)
 {
@@ -107,6 +111,8 @@ static bool send_refill(struct http_connection *c)
     BUG_IF(room == NULL);
     ssize_t got = pread(e->file, room, want, (off_t)e->file_at);
     if (got <= 0) {
+        LOG_WRN("http_file_failed", "at=%zu of=%zu error=\"%s\"", e->file_at, e->file_end,
+                got < 0 ? uv_strerror(uv_translate_sys_error(errno)) : "it is shorter now");
         http_connection_close(c);
         return false;
     }
@@ -127,7 +133,7 @@ static size_t send_pieces(struct http_connection *c, const struct span pieces[2]
         bufs[i].len = pieces[i].len;
         total += pieces[i].len;
     }
-    /* A file goes through the queue, so that others get their turn after every piece, however fast this client is. */
+    /* A file goes through the queue, so that others get their turn, however fast this client is. */
     bool queued = c->exchange != NULL && c->exchange->file_end > 0;
     int took = queued ? UV_EAGAIN : uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
     if (took < 0 && took != UV_EAGAIN) {
@@ -146,7 +152,7 @@ static size_t send_pieces(struct http_connection *c, const struct span pieces[2]
         return done;
     }
     c->writing = true;
-    c->queue_bytes = total - done;
+    c->queue_bytes = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
     return done;
 }
 
@@ -209,10 +215,22 @@ static void send_more(struct http_connection *c)
     if (c->phase == HTTP_P_WRITING) send_done(c);
 }
 
+/* A file is a descriptor as a connection is, and counts as one. */
+static void send_admit_file(struct http_exchange *e)
+{
+    struct http_server *s = e->loop->server;
+    e->file_counted = true;
+    size_t before = atomic_fetch_add_explicit(&s->connections, 1, memory_order_relaxed);
+    if (before < s->limits.connections_max) return;
+    http_exchange_body_free(e);
+    http_reply_build_error(e, 503, "Too many connections are open; try again");
+}
+
 void http_send(struct http_connection *c)
 {
     struct http_exchange *e = c->exchange;
     BUG_IF(c->phase == HTTP_P_CLOSED);
+    if (e->file > 0) send_admit_file(e);
     memcpy(e->out.ptr + e->date_at, http_loop_date(c->loop), sizeof "Thu, 01 Jan 1970 00:00:00 GMT" - 1);
     http_connection_phase(c, HTTP_P_WRITING, c->loop->server->limits.write_timeout_ms);
     send_more(c);

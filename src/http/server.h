@@ -65,11 +65,12 @@ struct http_reply {
     const char *content_type;          /* NULL: none */
     const struct http_header *headers; /* more headers; copied */
     size_t header_count;
-    struct span body; /* copied, unless body_owned */
+    struct span body; /* copied, unless body_owned or body_file */
     char *body_owned; /* malloc'ed; freed by the server after sending; then body points into it */
-    int body_file;    /* > 0: an open file whose first body.len bytes are the body (body.ptr is not looked at). They are
-                         read as they are sent; a file that cannot be read ends the connection. Closed by the server */
-    bool close;       /* close the connection afterwards */
+    int body_file; /* > 0: an open file whose first body.len bytes are the body (body.ptr is not looked at, body_owned
+                      NULL). They are read as they are sent; a file that cannot be read ends the connection. Closed
+                      by the server; open, it counts as a connection: 503 instead, where there are too many */
+    bool close;    /* close the connection afterwards */
 };
 
 /* On the loop thread, from inside the handler, exactly once unless http_defer was called. */
@@ -82,7 +83,7 @@ struct http_ticket {
 struct http_ticket http_defer(struct http_request *r) MUST_USE;
 /* Any thread, exactly once a ticket; headers and content_type are copied before it returns. */
 void http_finish(struct http_ticket ticket, const struct http_reply *reply);
-/* The same small reply to many tickets, waking each loop once: for the journal's group commit. */
+/* The same small reply, no file, to many tickets, waking each loop once: for the journal's group commit. */
 void http_finish_many(const struct http_ticket *tickets, size_t n, const struct http_reply *reply);
 
 typedef void http_handler(void *ctx, struct http_request *r);
@@ -94,7 +95,8 @@ struct http_limits {
     size_t body_bytes_keep;             /* bodies up to this are kept; default 4 MiB */
     size_t body_bytes_max;              /* longer ones up to this are read and dropped (body_cut); default 16 MiB;
                                            beyond 413 and close */
-    size_t connections_max;             /* a server; default 10,000: further ones are closed at once */
+    size_t connections_max;             /* a server, and files being sent; default 10,000: further ones are closed at
+                                           once */
     size_t connections_per_address_max; /* default 2,000; 0 = no limit; IPv6 by /64; not for trusted proxies. Further
                                            ones get one (crowded) request answered; beyond HTTP_CROWD times as many
                                            they are closed at once */

@@ -285,9 +285,21 @@ static size_t texts_bytes(const struct scan *s)
     return bytes;
 }
 
+/* Dimensions that are left to the store. */
+struct left {
+    const struct dimension *by[UINT8_MAX];
+    bool vast[UINT8_MAX]; /* there may be more unknown values than can be kept */
+    unsigned n;
+};
+
+static void left_add(struct left *left, const struct dimension *d, int64_t unknown_views)
+{
+    left->vast[left->n] = unknown_views > LEXICON_WORDS_MAX;
+    left->by[left->n++] = d;
+}
+
 /* Appends the segments of a scan's dimensions, and those dimensions to left that it does not know all values of. */
-static enum err scan_take(struct scan *s, int64_t views, struct segment_list *list, const struct dimension **left,
-                          unsigned *left_count)
+static enum err scan_take(struct scan *s, int64_t views, struct segment_list *list, struct left *left)
 {
     const struct counted *c = s->counted;
     char *texts = malloc(texts_bytes(s));
@@ -299,7 +311,7 @@ static enum err scan_take(struct scan *s, int64_t views, struct segment_list *li
         size_t codes;
         const struct tally_cell *cells = tally_cells(s->tally, at.column, at.part, &codes);
         if (!all_known(cells, views)) {
-            left[(*left_count)++] = d;
+            left_add(left, d, cells[TALLY_OTHER].views);
             continue;
         }
         for (size_t code = TALLY_WORD; code < codes; code++) {
@@ -315,23 +327,21 @@ static enum err scan_take(struct scan *s, int64_t views, struct segment_list *li
     return ERR_NONE;
 }
 
-/* Of the n dimensions those are left that the store has to group by. */
-static enum err segments_count(struct counted *c, const struct dimension **by, unsigned *n, struct segment_list *list,
-                               struct answer *overall)
+static enum err segments_count(struct counted *c, const struct dimension *const *by, unsigned n,
+                               struct segment_list *list, struct answer *overall, struct left *left)
 {
-    const struct dimension *here[UINT8_MAX], *left[UINT8_MAX];
-    unsigned left_count = 0;
+    const struct dimension *here[UINT8_MAX];
     c->by = by;
-    c->n = *n;
+    c->n = n;
     enum err e = c->lexicon->learned ? ERR_NONE : words_learn(c);
     if (e != ERR_NONE) return e;
     c->by = here;
     c->n = 0;
-    for (unsigned i = 0; i < *n; i++)
-        if (!countable(c, by[i])) left[left_count++] = by[i];
-    for (unsigned i = 0; i < *n; i++)
+    for (unsigned i = 0; i < n; i++)
+        if (!countable(c, by[i])) left_add(left, by[i], 0);
+    for (unsigned i = 0; i < n; i++)
         if (countable(c, by[i]) && scan_pairs(c, by[i])) here[c->n++] = by[i];
-    for (unsigned i = 0; i < *n; i++)
+    for (unsigned i = 0; i < n; i++)
         if (countable(c, by[i]) && !scan_pairs(c, by[i])) here[c->n++] = by[i];
     for (unsigned first = 0, width; first < c->n; first += width)
         if ((width = scan_width(c, first)) == 0) return ERR_FULL;
@@ -343,11 +353,9 @@ static enum err segments_count(struct counted *c, const struct dimension **by, u
             size_t codes;
             *overall = cell_answer(c->question, &tally_cells(s.tally, 0, 0, &codes)[TALLY_WORD]);
         }
-        if (e == ERR_NONE) e = scan_take(&s, overall->views, list, left, &left_count);
+        if (e == ERR_NONE) e = scan_take(&s, overall->views, list, left);
         tally_free(s.tally);
     }
-    memcpy(by, left, left_count * sizeof *left);
-    *n = left_count;
     return e;
 }
 
@@ -366,27 +374,45 @@ static enum err segments_group(struct query *q, const struct question *question,
     return segments_run(q, question, &sql, by, list, rows, overall);
 }
 
-/* Counted here as far as the values are known; those of the rest are known afterwards. */
-static enum err segments_both(struct counted *c, const struct dimension **by, unsigned n, struct segment_list *list,
-                              struct buf *rows, struct answer *overall)
+/* The store could not hold the groups, or their answer was too long. */
+static bool too_many_groups(const struct query *q, enum err e)
 {
-    enum err e = segments_count(c, by, &n, list, overall);
-    if (e != ERR_NONE || n == 0) return e;
+    return (e == ERR_FULL && !q->error.unsent) || (e == ERR_REFUSED && q->error.code == STORE_CODE_MEMORY);
+}
+
+/* Of dimensions that may have values without end, those of many views only are asked for from now on. false: none are
+ * such. */
+static bool left_give_up(const struct counted *c, const struct left *left)
+{
+    bool any = false;
+    for (unsigned i = 0; i < left->n; i++) {
+        if (!has_words(left->by[i]) || !left->vast[i]) continue;
+        lexicon_many(c->lexicon, dimension_number(left->by[i]));
+        any = true;
+    }
+    return any;
+}
+
+/* Counted here as far as the values are known; those of the rest are known afterwards. */
+static enum err segments_both(struct counted *c, const struct dimension *const *by, unsigned n,
+                              struct segment_list *list, struct buf *rows, struct answer *overall)
+{
+    struct left left = {.n = 0};
+    enum err e = segments_count(c, by, n, list, overall, &left);
+    if (e != ERR_NONE || left.n == 0) return e;
     size_t at = list->n;
     struct grouping g = {.views = overall->views, .lexicon = c->lexicon};
-    e = segments_group(c->q, c->question, by, n, &g, list, rows, overall);
-    if (e == ERR_FULL || e == ERR_REFUSED) { /* values without end: those of many views only, from now on */
-        for (unsigned i = 0; i < n; i++)
-            if (has_words(by[i])) lexicon_many(c->lexicon, dimension_number(by[i]));
+    e = segments_group(c->q, c->question, left.by, left.n, &g, list, rows, overall);
+    if (too_many_groups(c->q, e) && left_give_up(c, &left)) {
         list->n = at;
         buf_clear(rows);
-        e = segments_group(c->q, c->question, by, n, &g, list, rows, overall);
+        e = segments_group(c->q, c->question, left.by, left.n, &g, list, rows, overall);
     }
     for (; e == ERR_NONE && at < list->n; at++) {
         const struct segment *s = &list->items[at];
         if (has_words(s->dimension) && s->field.ptr) lexicon_add(c->lexicon, dimension_number(s->dimension), s->field);
     }
-    for (unsigned i = 0; i < n; i++) lexicon_sort(c->lexicon, dimension_number(by[i]));
+    for (unsigned i = 0; i < left.n; i++) lexicon_sort(c->lexicon, dimension_number(left.by[i]));
     return e;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What question.c, segments.c and insights.c share and nobody else sees. */
+ * What question.c, segments.c, insights.c and scan.c share and nobody else sees. */
 #ifndef FF_QUERY_SEGMENTS_H
 #define FF_QUERY_SEGMENTS_H
 

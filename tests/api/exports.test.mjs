@@ -100,6 +100,25 @@ test('an address that was changed, or has gone out of date, is refused', async (
   assert.ok(Math.abs(Number(url.searchParams.get('expires')) - Date.now() / 1000 - 7 * 86400) < 600);
 });
 
+test('a file is not sent again to whoever has it, and is to whoever has another', async () => {
+  const { path: address } = csvOf((await list())[0]), first = await fetch(address), tag = first.headers.get('etag');
+  const bytes = Buffer.from(await first.arrayBuffer()), file = path.join(server.data, 'exports', server.environment_id, new URL(address).pathname.split('/').at(-1));
+  for (let i = 0; i < 20; i++) { // what the server opened for these it has to close
+    assert.equal((await fetch(address, { headers: { 'if-none-match': tag } })).status, 304);
+    const head = await fetch(address, { method: 'HEAD' });
+    assert.deepEqual([head.status, head.headers.get('etag'), Number(head.headers.get('content-length'))], [200, tag, bytes.length]);
+  }
+  const open = fs.readdirSync(`/proc/${server.child.pid}/fd`).map(fd => { try { return fs.readlinkSync(`/proc/${server.child.pid}/fd/${fd}`); } catch { return ''; } });
+  assert.deepEqual(open.filter(name => name.includes('/exports/')), []);
+  // As the job replaces it.
+  fs.writeFileSync(file + '.part', bytes);
+  fs.renameSync(file + '.part', file);
+  const second = await fetch(address, { headers: { 'if-none-match': tag } });
+  assert.equal(second.status, 200);
+  assert.notEqual(second.headers.get('etag'), tag);
+  assert.deepEqual(Buffer.from(await second.arrayBuffer()), bytes);
+});
+
 test('killed at work: the next start goes on, and half a file is never given out', async () => {
   const folder = path.join(server.data, 'exports', server.environment_id);
   for (let i = 0; i < 300; i++) made.view({ id: `more-${i}`, start: NOON + i });

@@ -44,6 +44,12 @@ static inline void rig_describe(struct http_request *r, struct buf *out)
     buf_addf(out, " text=%.*s", SPAN_ARG(shown));
 }
 
+/* Of a large body at each place: none of its steps, which are powers of two, looks like another. */
+static inline char rig_byte(size_t at)
+{
+    return (char)('a' + at % 23);
+}
+
 /* /file: the bytes in a file; /short: all but the last of them. Else 0. */
 static inline int rig_file(const struct http_request *r, const char *bytes, size_t size)
 {
@@ -76,7 +82,7 @@ static inline void rig_handler(void *ctx, struct http_request *r)
     if (span_to_i64(r->query, &size) && size > 0) {
         bool owned = span_is(r->path, "/owned");
         char *bytes = malloc((size_t)size);
-        memset(bytes, 'b', (size_t)size);
+        for (size_t at = 0; at < (size_t)size; at++) bytes[at] = rig_byte(at);
         struct http_reply reply = {.status = 200,
                                    .body = span_make(bytes, (size_t)size),
                                    .body_owned = owned ? bytes : NULL,

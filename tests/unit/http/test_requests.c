@@ -273,17 +273,35 @@ static void test_files(void **state)
     rig_expect(fd, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/"); /* so that the server has accepted it */
     size_t first = descriptors_open();
     for (int i = 0; i < 3; i++) {
-        rig_expect(fd, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 200, "bbbbbbbbbb");
+        rig_expect(fd, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 200, "abcdefghij");
         assert_true(rig_send(fd, SPAN("HEAD /file?300000 HTTP/1.1\r\n" HOST "\r\n")));
         struct rig_reply r = rig_receive(fd, false);
         rig_reply_free(&r);
         int other = rig_connect(&rig);
         assert_true(rig_send(other, SPAN("GET /short?300000 HTTP/1.1\r\n" HOST "\r\n")));
-        char bytes[4096];
+        static char bytes[400000];
         size_t total = 0;
-        for (ssize_t got; (got = recv(other, bytes, sizeof bytes, 0)) > 0;) total += (size_t)got;
-        assert_in_range(total, 299999, 300500); /* the head, and all but the last byte */
+        ssize_t got;
+        while ((got = recv(other, bytes + total, sizeof bytes - total, 0)) > 0) total += (size_t)got;
+        assert_int_equal(got, 0); /* ended, all but the last byte of the body having come */
+        const char *end = memmem(bytes, total, "\r\n\r\n", 4);
+        assert_non_null(end);
+        assert_int_equal(bytes + total - (end + 4), 299999);
         (void)close(other);
+        /* One that leaves in the middle, and requests behind each other. */
+        other = rig_connect(&rig);
+        assert_true(rig_send(other, SPAN("GET /file?30000000 HTTP/1.1\r\n" HOST "\r\n")));
+        assert_int_equal(recv(other, bytes, 1000, MSG_WAITALL), 1000);
+        (void)close(other);
+        assert_true(rig_send(fd, SPAN("GET /file?300000 HTTP/1.1\r\n" HOST "\r\nGET /file?70000 HTTP/1.1\r\n" HOST
+                                      "\r\nGET /big?7 HTTP/1.1\r\n" HOST "\r\n")));
+        const size_t lengths[] = {300000, 70000, 7};
+        for (size_t k = 0; k < COUNT(lengths); k++) {
+            r = rig_receive(fd, true);
+            assert_int_equal(r.body.len, lengths[k]);
+            for (size_t at = 0; at < r.body.len; at++) assert_int_equal(r.body.ptr[at], rig_byte(at));
+            rig_reply_free(&r);
+        }
     }
     size_t last = descriptors_open();
     for (int turns = 0; turns < 200 && last > first; turns++) { /* the server may still have to close its side */
@@ -306,7 +324,7 @@ static void test_large_replies(void **state)
         (void)usleep(20000); /* so that the socket is full and the rest goes through the queue */
         struct rig_reply r = rig_receive(fd, true);
         assert_int_equal(r.body.len, 5000000);
-        for (size_t at = 0; at < r.body.len; at++) assert_int_equal(r.body.ptr[at], 'b');
+        for (size_t at = 0; at < r.body.len; at++) assert_int_equal(r.body.ptr[at], rig_byte(at));
         rig_reply_free(&r);
     }
     (void)close(fd);

@@ -224,18 +224,22 @@ static void test_client_does_not_read(void **state)
     struct http_config config = rig_config(&rig);
     config.limits.write_timeout_ms = 300;
     rig_start(&rig, &config);
-    int fd = rig_connect(&rig);
-    int64_t timeouts = counter_get(COUNTER_http_timeouts_total);
-    assert_true(rig_send(fd, SPAN("GET /owned?50000000 HTTP/1.1\r\n" HOST "\r\n")));
-    (void)usleep(2000000);
-    static char bytes[65536];
-    size_t total = 0;
-    ssize_t n;
-    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0) total += (size_t)n;
-    if (n < 0) assert_int_equal(errno, ECONNRESET);
-    assert_true(total < 50000000);
-    assert_int_equal(counter_get(COUNTER_http_timeouts_total), timeouts + 1);
-    (void)close(fd);
+    static const char *const requests[] = {"GET /owned?50000000 HTTP/1.1\r\n" HOST "\r\n",
+                                           "GET /file?50000000 HTTP/1.1\r\n" HOST "\r\n"};
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        int fd = rig_connect(&rig);
+        int64_t timeouts = counter_get(COUNTER_http_timeouts_total);
+        assert_true(rig_send(fd, span_of(requests[i])));
+        (void)usleep(2000000);
+        static char bytes[65536];
+        size_t total = 0;
+        ssize_t n;
+        while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0) total += (size_t)n;
+        if (n < 0) assert_int_equal(errno, ECONNRESET);
+        assert_true(total < 50000000);
+        assert_int_equal(counter_get(COUNTER_http_timeouts_total), timeouts + 1);
+        (void)close(fd);
+    }
     rig_stop(&rig);
 }
 
@@ -274,6 +278,35 @@ static void test_connection_limits(void **state)
     (void)close(fds[4]);
     fds[4] = connect_soon(9);
     for (int i = 0; i < 5; i++) (void)close(fds[i]);
+    rig_stop(&rig);
+}
+
+/* Files that are being sent are descriptors as well. */
+static void test_files_are_counted(void **state)
+{
+    (void)state;
+    struct http_config config = rig_config(&rig);
+    config.limits.connections_max = 3;
+    rig_start(&rig, &config);
+    int reading = rig_connect_from(&rig, 2), other = rig_connect_from(&rig, 3);
+    rig_expect(other, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "path=/");
+    assert_true(rig_send(reading, SPAN("GET /file?50000000 HTTP/1.1\r\n" HOST "\r\n")));
+    char bytes[1000];
+    assert_int_equal(recv(reading, bytes, sizeof bytes, MSG_WAITALL), sizeof bytes);
+    rig_expect_closed(rig_connect_from(&rig, 4));
+    assert_true(rig_send(other, SPAN("HEAD /file?10 HTTP/1.1\r\n" HOST "\r\n")));
+    struct rig_reply head = rig_receive(other, false);
+    assert_int_equal(head.status, 200);
+    rig_reply_free(&head);
+    rig_expect(other, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 503, "Too many connections are open");
+    rig_expect_closed(other);
+    (void)close(reading);
+    for (unsigned i = 2; i < 4; i++) {
+        int fd = connect_soon(i);
+        rig_expect(fd, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 200, "abcdefghij");
+        rig_expect(fd, "GET /file?10 HTTP/1.1\r\n" HOST "\r\n", 200, "abcdefghij");
+        (void)close(fd);
+    }
     rig_stop(&rig);
 }
 
@@ -486,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_client_does_not_read),
         cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_files_are_counted),
         cmocka_unit_test(test_address_limit),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_drain),

@@ -80,6 +80,27 @@ static void test_many_words(void **state)
     vocabulary_free(v);
 }
 
+/* It can be told so, once or again, and has none and takes none then; the others have room for as many more. */
+static void test_told_many(void **state)
+{
+    (void)state;
+    struct vocabulary *v = vocabulary_new(2);
+    struct lexicon *l = vocabulary_take(v, "env", 1000);
+    add_numbers(l, 0, 0, 100);
+    add_numbers(l, 1, 0, 10);
+    for (int i = 0; i < 2; i++) {
+        lexicon_many(l, 0);
+        lexicon_sort(l, 0);
+        add_numbers(l, 0, 0, 100);
+        assert_true(l->words[0].many);
+        assert_int_equal(l->words[0].n, 0);
+        assert_int_equal(l->words[1].n, 10);
+        assert_int_equal(l->count, 10);
+    }
+    vocabulary_give(v);
+    vocabulary_free(v);
+}
+
 static void test_long_words(void **state)
 {
     (void)state;
@@ -206,15 +227,11 @@ static void test_many_environments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_word_once),
-        cmocka_unit_test(test_one_user_at_a_time),
-        cmocka_unit_test(test_many_words),
-        cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_many_words_together),
-        cmocka_unit_test(test_again_and_more),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_a_day_later),
-        cmocka_unit_test(test_many_environments),
+        cmocka_unit_test(test_each_word_once), cmocka_unit_test(test_one_user_at_a_time),
+        cmocka_unit_test(test_many_words),     cmocka_unit_test(test_told_many),
+        cmocka_unit_test(test_long_words),     cmocka_unit_test(test_many_words_together),
+        cmocka_unit_test(test_again_and_more), cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_a_day_later),    cmocka_unit_test(test_many_environments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
