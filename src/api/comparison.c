@@ -28,7 +28,7 @@ static bool segment_filter(struct api_call *c, struct filters *filters)
     }
     (void)snprintf(element, len + 1, "%.*s:", SPAN_ARG(dimension)); /* a known id: no NUL ends it early */
     memcpy(element + dimension.len + 1, text.ptr, text.len);
-    const char *bad = filters_restrict(filters, span_make(element, len), c->arena);
+    const char *bad = filters_add(filters, span_make(element, len), c->arena);
     if (bad) api_fail(c, 400, "%s", bad);
     return bad == NULL;
 }

@@ -49,14 +49,14 @@ static int values_compare(const void *x, const void *y, void *ctx)
     return o->by_field && o->descending ? -order : order;
 }
 
-static void answer_values(struct api_call *c, const struct dimension *by, bool elements)
+static void answer_values(struct api_call *c, const struct dimension *by, bool elements, bool with_metrics)
 {
     static const char *const names[] = {"negative_impact", "value", "views", "field", NULL};
     struct window window;
     struct filters filters;
     uint32_t limit, page;
     bool descending;
-    if (!ask_window(c, &window) || !ask_filters(c, true, &filters) ||
+    if (!ask_window(c, &window) || !ask_filters(c, with_metrics, &filters) ||
         !api_paging(c, VALUES_LIMIT, VALUES_LIMIT_MAX, &limit, &page))
         return;
     int order = ask_order_by(c, names, 2);
@@ -88,7 +88,13 @@ static void answer_values(struct api_call *c, const struct dimension *by, bool e
 
 void api_dimensions_values(struct api_call *c)
 {
-    answer_values(c, dimension_find(c->arguments[0]), false);
+    answer_values(c, dimension_find(c->arguments[0]), false, true);
+}
+
+/* The old name takes no metric_filters[]. */
+void api_filters_values(struct api_call *c)
+{
+    answer_values(c, dimension_find(c->arguments[0]), false, false);
 }
 
 void api_dimensions_elements(struct api_call *c)
@@ -98,5 +104,5 @@ void api_dimensions_elements(struct api_call *c)
         api_fail(c, 400, "%s is not a trace dimension and has no elements.", by->id);
         return;
     }
-    answer_values(c, by, true);
+    answer_values(c, by, true, true);
 }

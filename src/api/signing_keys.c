@@ -101,7 +101,6 @@ void api_signing_keys_list(struct api_call *c)
     jw_key(&c->json, "data"), jw_array(&c->json);
     for (size_t i = 0; i < n; i++) print_key(&c->json, &list[i], NULL);
     jw_array_end(&c->json);
-    api_total(c, total);
     jw_object_end(&c->json);
     free(list);
 }

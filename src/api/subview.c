@@ -234,7 +234,13 @@ static bool compared_values(struct api_call *c, const struct dimension **by, str
     }
     if (!compared_texts(c, values)) return false;
     for (size_t i = 0; i < values->count; i++) {
-        compared[i] = span_is(values->values[i], "__empty__") ? (struct span){NULL, 0} : values->values[i];
+        bool none = span_is(values->values[i], "__empty__");
+        const char *bad = none ? NULL : filter_value_check(*by, values->values[i], c->arena);
+        if (bad) {
+            api_fail(c, 400, "%s", bad);
+            return false;
+        }
+        compared[i] = none ? (struct span){NULL, 0} : values->values[i];
         for (size_t j = 0; j < i; j++)
             if (span_eq(values->values[i], values->values[j])) {
                 api_fail(c, 400, "values[] holds one value twice.");

@@ -63,10 +63,27 @@ static const char *parse_trace(struct span value, struct arena *arena, struct fi
     return parse_list(value, arena, out);
 }
 
+const char *filter_value_check(const struct dimension *d, struct span value, struct arena *arena)
+{
+    double number;
+    switch (d->type) {
+    case DIMENSION_BOOL:
+    case DIMENSION_NBOOL:
+        if (span_is(value, "true") || span_is(value, "false")) return NULL;
+        return refuse(arena, "%s takes true or false.", d->id);
+    case DIMENSION_NUMBER:
+    case DIMENSION_FPS:
+        if (span_to_double(value, &number)) return NULL;
+        return refuse(arena, "%s takes a number.", d->id);
+    case DIMENSION_TEXT:
+    case DIMENSION_TRACE: return NULL;
+    }
+    return NULL;
+}
+
 static const char *parse_scalar(struct span value, struct arena *arena, struct filter *out)
 {
     const char *id = out->dimension->id;
-    double number;
     if (out->op == FILTER_HAS || out->op == FILTER_HAS_NOT)
         return refuse(arena, "Filter %s: + and - are for traces only.", id);
     if (value.len == 0 || span_is(value, "__empty__")) {
@@ -74,19 +91,7 @@ static const char *parse_scalar(struct span value, struct arena *arena, struct f
         return NULL;
     }
     out->value = value;
-    switch (out->dimension->type) {
-    case DIMENSION_BOOL:
-    case DIMENSION_NBOOL:
-        if (span_is(value, "true") || span_is(value, "false")) return NULL;
-        return refuse(arena, "Filter %s takes true or false.", id);
-    case DIMENSION_NUMBER:
-    case DIMENSION_FPS:
-        if (span_to_double(value, &number)) return NULL;
-        return refuse(arena, "Filter %s takes a number.", id);
-    case DIMENSION_TEXT:
-    case DIMENSION_TRACE: return NULL;
-    }
-    return NULL;
+    return filter_value_check(out->dimension, value, arena);
 }
 
 const char *filter_parse(struct span element, struct arena *arena, struct filter *out, bool *ignored)

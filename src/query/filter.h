@@ -45,6 +45,8 @@ const char *filter_parse(struct span element, struct arena *arena, struct filter
 typedef const struct dimension *dimension_lookup(struct span id);
 const char *filter_parse_with(dimension_lookup *find, struct span element, struct arena *arena, struct filter *out,
                               bool *ignored) MUST_USE;
+/* Whether a view could have this value at all: NULL, or the sentence that refuses. */
+const char *filter_value_check(const struct dimension *d, struct span value, struct arena *arena) MUST_USE;
 const char *metric_filter_parse(struct span element, struct arena *arena, struct metric_filter *out) MUST_USE;
 /* Both lists of a request. */
 const char *filters_parse(const struct span *elements, size_t n, const struct span *metric_elements, size_t metric_n,

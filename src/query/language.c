@@ -516,10 +516,13 @@ static bool read_order_entry(struct reader *r, const struct json_node *n)
     if (!members_known(r, n, "order", names)) return false;
     const struct json_node *by = json_get(r->doc, n, "by"), *direction = get(r, n, "direction");
     if (!json_is(by, JSON_STRING)) return refuse(r, "order: by has to be the name of a column.");
-    o->descending = direction == NULL || span_is(json_string(direction), "desc");
-    if (!o->descending && !span_is(json_string(direction), "asc")) return refuse(r, "direction has to be asc or desc.");
+    o->descending = span_is(json_string(direction), "desc");
+    if (direction && !o->descending && !span_is(json_string(direction), "asc"))
+        return refuse(r, "direction has to be asc or desc.");
     r->out->order_count++;
-    return order_column(r, by->v.s, o);
+    if (!order_column(r, by->v.s, o)) return false;
+    if (direction == NULL) o->descending = o->by == PIVOT_BY_METRIC;
+    return true;
 }
 
 static bool read_order(struct reader *r, const struct json_node *list)
@@ -581,7 +584,7 @@ const char *pivot_parse(const struct json_doc *doc, const struct json_node *root
               read_timeframe(&r, get(&r, root, "timeframe"), now_s) && read_bucket(&r, get(&r, root, "time_bucket")) &&
               read_order(&r, get(&r, root, "order")) &&
               read_whole(&r, get(&r, root, "limit"), "limit", PIVOT_LIMIT_MAX, &out->limit) &&
-              read_whole(&r, get(&r, root, "page"), "page", PIVOT_ROWS_SKIPPED_MAX / PIVOT_LIMIT_MAX, &out->page) &&
+              read_whole(&r, get(&r, root, "page"), "page", UINT32_MAX, &out->page) &&
               read_weighted(&r, get(&r, root, "weighted"));
     return ok ? NULL : r.bad;
 }

@@ -69,11 +69,17 @@ static const char *parse_epochs(struct span from, struct span to, struct window 
 const char *window_parse(const struct span *values, size_t n, int64_t now_s, struct window *out)
 {
     const char *bad = NULL;
+    struct span given[2];
+    size_t count = 0; /* of those that are not empty: an empty one is absent */
     *out = (struct window){.start_s = now_s - 86400, .end_s = now_s};
-    if (n == 1 && values[0].len == 0) n = 0; /* an empty scalar is absent */
-    if (n == 1) bad = parse_duration(values[0], now_s, out);
-    else if (n == 2) bad = parse_epochs(values[0], values[1], out);
-    else if (n > 2) bad = "timeframe[] takes one duration or two timestamps, not more.";
+    for (size_t i = 0; i < n; i++) {
+        if (values[i].len == 0) continue;
+        if (count < COUNT(given)) given[count] = values[i];
+        count++;
+    }
+    if (count == 1) bad = parse_duration(given[0], now_s, out);
+    else if (count == 2) bad = parse_epochs(given[0], given[1], out);
+    else if (count > 2) bad = "timeframe[] takes one duration or two timestamps, not more.";
     out->step_s = bad ? 0 : window_step(out);
     return bad;
 }

@@ -28,6 +28,11 @@ async function count(aud, sub) {
 const send = (id, sequence, e, more = {}) => fetch(server.url + '/', { method: 'POST', body: JSON.stringify({ events: [{ ake: server.env_key, xid: id, xsqno: sequence, uti: Date.now(), e, ...more }] }) });
 const source = { vsour: 'https://stream.mux.com/live-pb.m3u8' };
 
+test('pages anywhere may ask', async () => {
+  const preflight = await fetch(server.url + '/counts', { method: 'OPTIONS', headers: { origin: 'https://elsewhere.example', 'access-control-request-method': 'GET' } });
+  assert.deepEqual([preflight.status, preflight.headers.get('access-control-allow-origin')], [204, '*']);
+});
+
 test('nobody', async () => assert.deepEqual(await count('video_id', 'match'), [0, 0]));
 
 test('views in progress, and the people behind them', async () => {

@@ -164,6 +164,13 @@ test('comparison: every row', async () => {
   const country = views.find(view => view.detail.country_code).detail.country_code;
   const some = (await ask('comparison', `&dimension=country&value=${country}`)).data;
   assert.equal(some[0].view_count, views.filter(view => view.detail.country_code === country).length);
+  // One more filter: an alternative to those of its dimension, and a condition beside those of others.
+  const another = views.find(view => view.detail.country_code && view.detail.country_code !== country).detail.country_code;
+  const browser = views.find(view => view.detail.country_code === country).detail.viewer_application_name;
+  for (const [filters, kept] of [[`&filters[]=country:${another}`, view => [country, another].includes(view.detail.country_code)],
+    [`&filters[]=browser:${encodeURIComponent(browser)}`, view => view.detail.country_code === country && view.detail.viewer_application_name === browser],
+    [`&filters[]=!country:${country}`, () => false]])
+    assert.equal((await ask('comparison', `&dimension=country&value=${country}${filters}`)).data[0].view_count, views.filter(kept).length, filters);
 });
 
 // Averages come from one scan of the store, percentiles from several.

@@ -319,6 +319,7 @@ for (const [version, Client] of [['15.3.0', Mux], ['12.8.1', Mux12]]) {
       assert.equal(crypto.createPrivateKey(pem).asymmetricKeyDetails.modulusLength, 2048);
       assert.deepEqual(await system.signingKeys.retrieve(key.id), { id: key.id, created_at: key.created_at });
       assert.ok((await all(system.signingKeys.list())).some(one => one.id === key.id && !('private_key' in one)));
+      assert.deepEqual(Object.keys(await (await system.signingKeys.list().asResponse()).json()), ['data']);
       const part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
       const jwt = claims => {
         const text = `${part({ alg: 'RS256', kid: key.id })}.${part({ sub: views[0].video_id, aud: 'video_id', exp: Math.floor(Date.now() / 1000) + 60, ...claims })}`;

@@ -133,6 +133,12 @@ test('order, limit and pages', async () => {
     pages.push(...data);
   }
   assert.deepEqual(pages, whole);
+  for (const page of [1001, 2 ** 32 - 1]) assert.deepEqual((await ask({ ...query, page })).data, [], page);
+  // Without a direction: metrics downwards, all else upwards.
+  assert.deepEqual((await ask({ ...query, limit: 10000, order: [{ by: 'country' }, { by: 'views_count' }] })).data, ordered);
+  const days = (await ask({ ...query, dimensions: [], time_bucket: 'day', order: [{ by: 'time' }] })).data.map(row => row.time);
+  assert.ok(days.length > 1);
+  assert.deepEqual(days, [...days].sort());
 });
 
 test('weighted by sample rate', async () => {
