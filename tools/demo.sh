@@ -15,14 +15,14 @@ views=${FIRSTFRAME_DEMO_VIEWS:-10000}
 program=build/firstframe
 umask 077
 
+if [ -f "$data/journal/lock" ] && ! flock -n "$data/journal/lock" true; then
+  echo "a demo is running already, on $data; FIRSTFRAME_DEMO_DIR=DIR make demo starts another one there" >&2
+  exit 1
+fi
 fresh=""
 # A week that was cut short (Ctrl-C) is made anew.
 if [ ! -f "$data/demo.json" ] || [ -f "$data/filling" ]; then
   fresh=yes
-  if [ -f "$data/journal/lock" ] && ! flock -n "$data/journal/lock" true; then
-    echo "a server is using $data" >&2
-    exit 1
-  fi
   rm -rf "$data.new"; mkdir -p "$data.new"
   password=$(head -c 9 /dev/urandom | base64 | tr '+/' '-_')
   FIRSTFRAME_PASSWORD=$password $program init --data "$data.new" --email demo@firstframe.example --organization Demo \

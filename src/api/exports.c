@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A file holds the whole environment. */
@@ -125,6 +126,13 @@ void api_export_file(struct api_call *c)
         if (gone) api_fail(c, 404, "This export is not there any more.");
         else api_fail(c, 503, "This export cannot be read at the moment. Try again shortly.");
         return;
+    }
+    struct span name = c->arguments[1]; /* of plain letters, or there were no such file */
+    size_t size = name.len + sizeof "attachment; filename=\"\"";
+    char *disposition = arena_alloc(c->arena, size);
+    if (disposition) {
+        (void)snprintf(disposition, size, "attachment; filename=\"%.*s\"", SPAN_ARG(name));
+        api_header(c, "Content-Disposition", disposition);
     }
     bool parquet = span_ends(c->arguments[1], SPAN(".parquet"));
     c->content_type = parquet ? "application/vnd.apache.parquet" : "application/gzip";

@@ -11,11 +11,13 @@
 #include "live/watching.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { WATCHED_VIEWS_MAX = 1000000 };
@@ -213,6 +215,19 @@ static bool app_paths(struct app *app)
            path_of(app->engine_dir, NULL, data, "engine") && path_of(app->journal_dir, NULL, data, "journal");
 }
 
+/* The journal takes this lock for good; here it is said before anything is begun in another's directory. */
+static bool data_is_free(const struct app *app)
+{
+    char path[PATH_MAX];
+    if (!path_of(path, NULL, app->journal_dir, "lock")) return false;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return true;
+    bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    (void)close(fd);
+    if (held) cli_say("another server uses the data directory %s", options_text(app->options, "data"));
+    return !held;
+}
+
 static bool listens_on_loopback(const char *listen)
 {
     return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
@@ -399,8 +414,8 @@ static bool app_start(struct app *app)
     unsigned shards = (unsigned)options_number(app->options, "shards");
     if (shards == 0) shards = processors > 0 ? (unsigned)processors : 1;
     if (shards > PIPELINE_TABLES) shards = PIPELINE_TABLES;
-    return app_paths(app) && start_accounts(app) && start_store(app, shards) && start_collector(app) &&
-           start_pipeline(app, shards) && start_http(app);
+    return app_paths(app) && data_is_free(app) && start_accounts(app) && start_store(app, shards) &&
+           start_collector(app) && start_pipeline(app, shards) && start_http(app);
 }
 
 /* SIGTERM or SIGINT came; it stays pending, for wait_for_signals. */

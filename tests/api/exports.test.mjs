@@ -33,6 +33,7 @@ async function rowsOf(file) {
   const response = await fetch(file.path); // its address is all the credential
   assert.equal(response.status, 200);
   assert.equal(response.headers.get('content-type'), 'application/gzip');
+  assert.equal(response.headers.get('content-disposition'), `attachment; filename="${new URL(file.path).pathname.split('/').at(-1)}"`);
   const [header, ...rows] = parse(zlib.gunzipSync(Buffer.from(await response.arrayBuffer())).toString());
   return { header, rows: rows.map(row => Object.fromEntries(header.map((name, i) => [name, row[i]]))) };
 }

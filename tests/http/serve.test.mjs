@@ -350,4 +350,6 @@ test('an address that cannot be listened on ends the program before it touches a
   assert.equal(busy.status, 1);
   assert.match(busy.stderr, new RegExp(`Cannot listen on 127\\.0\\.0\\.1 port ${server.port}: Address already in use`));
   assert.ok(!fs.existsSync(data));
+  const second = spawnSync(PROGRAM, ['serve', '--data', server.data, '--listen', '127.0.0.1:0'], { encoding: 'utf8' });
+  assert.deepEqual([second.status, second.stdout, second.stderr], [1, '', `firstframe: another server uses the data directory ${server.data}\n`]);
 });

@@ -111,7 +111,12 @@ test('signing in: a wrong password, the way to a new one, the right one', async 
     await heading('Ask an administrator', page); // this server sends no mail, and says so
     assert.deepEqual(await d.axe(), []);
     await page.getByRole('link', { name: 'Back to the sign-in' }).click();
+    // A cookie that is for https alone is dropped by a browser that came by http.
+    await page.route('**/api/sessions/current', route => route.fulfill({ status: 401, json: { error: { type: 'unauthorized', messages: ['x'] } } }));
     await signInPage(page, EMAIL, PASSWORD);
+    await alert('the browser did not keep the sign-in', page);
+    await page.unroute('**/api/sessions/current');
+    await button('Sign in', page).click();
     await heading('Overview', page);
   });
 });

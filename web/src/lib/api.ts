@@ -206,6 +206,11 @@ export async function loadPerson(): Promise<void> {
 export async function signIn(email: string, password: string, totp: string): Promise<void> {
   await once('POST', '/api/sessions', { session: { email, password, cookie: true, ...(totp ? { totp } : {}) } });
   await loadPerson();
+  if (person.get() === null)
+    throw new Problem(
+      0,
+      'The password is right, but the browser did not keep the sign-in: it has to come by https. Open the server’s public address.',
+    );
 }
 
 export async function signOut(): Promise<void> {
