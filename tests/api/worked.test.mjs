@@ -439,7 +439,8 @@ describe('names, orders, pages', () => {
     const views = async params => (await get('metrics/comparison', params)).data[0].view_count;
     assert.equal(await views('&dimension=video_series&value=impact'), 6);
     assert.equal(await views(of('impact') + '&dimension=custom_1&value=US'), 3);
-    assert.equal(await views(of('impact') + '&dimension=video_series&value=stalls'), 0);
+    assert.equal(await views(of('impact') + '&dimension=video_series&value=stalls'), await views('&filters[]=video_series:impact&filters[]=video_series:stalls')); // rules 76 and 81
+    assert.equal(await views(of('impact') + '&dimension=video_series&value=stalls'), 9);
     assert.equal(await views(of('impact') + '&dimension=custom_2&value=__empty__'), 6);
     assert.equal(await views(of('impact') + '&dimension=&value='), 6);
   });
