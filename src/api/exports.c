@@ -127,13 +127,10 @@ void api_export_file(struct api_call *c)
         else api_fail(c, 503, "This export cannot be read at the moment. Try again shortly.");
         return;
     }
-    struct span name = c->arguments[1]; /* of plain letters, or there were no such file */
-    size_t size = name.len + sizeof "attachment; filename=\"\"";
-    char *disposition = arena_alloc(c->arena, size);
-    if (disposition) {
-        (void)snprintf(disposition, size, "attachment; filename=\"%.*s\"", SPAN_ARG(name));
-        api_header(c, "Content-Disposition", disposition);
-    }
-    bool parquet = span_ends(c->arguments[1], SPAN(".parquet"));
+    struct span name = c->arguments[1]; /* plain and short, or there were no such file */
+    char disposition[EXPORTER_NAME_MAX + sizeof "attachment; filename=\"\""];
+    (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%.*s\"", SPAN_ARG(name));
+    api_header(c, "Content-Disposition", disposition);
+    bool parquet = span_ends(name, SPAN(".parquet"));
     c->content_type = parquet ? "application/vnd.apache.parquet" : "application/gzip";
 }

@@ -11,13 +11,11 @@
 #include "live/watching.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { WATCHED_VIEWS_MAX = 1000000 };
@@ -215,17 +213,12 @@ static bool app_paths(struct app *app)
            path_of(app->engine_dir, NULL, data, "engine") && path_of(app->journal_dir, NULL, data, "journal");
 }
 
-/* The journal takes this lock for good; here it is said before anything is begun in another's directory. */
+/* Before anything is begun in a directory that is another's. */
 static bool data_is_free(const struct app *app)
 {
-    char path[PATH_MAX];
-    if (!path_of(path, NULL, app->journal_dir, "lock")) return false;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return true;
-    bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    (void)close(fd);
-    if (held) cli_say("another server uses the data directory %s", options_text(app->options, "data"));
-    return !held;
+    bool used = journal_is_used(app->journal_dir);
+    if (used) cli_say("another server uses the data directory %s", options_text(app->options, "data"));
+    return !used;
 }
 
 static bool listens_on_loopback(const char *listen)

@@ -410,6 +410,16 @@ static void *writer_main(void *arg)
 
 /* --- life --- */
 
+bool journal_is_used(const char *dir)
+{
+    const struct journal_io *io = journal_io_files();
+    char path[JOURNAL_PATH_MAX + 8];
+    (void)snprintf(path, sizeof path, "%s/lock", dir);
+    int fd = io->lock(io->ctx, path);
+    if (fd >= 0) (void)io->close(io->ctx, fd);
+    return fd == -EWOULDBLOCK;
+}
+
 static enum err open_lock(struct journal *j, char why[JOURNAL_WHY_BYTES])
 {
     char path[JOURNAL_PATH_MAX + 8];

@@ -51,6 +51,8 @@ struct journal_options {
 struct journal_options journal_defaults(void);
 
 struct journal;
+/* Another process has the directory, at this moment. */
+bool journal_is_used(const char *dir) MUST_USE;
 /* Locks the directory, recovers it and begins a new segment. ERR_REFUSED: another process has it. ERR_CORRUPT, ERR_IO:
  * why says which file. Nothing can be appended yet. */
 enum err journal_open(const struct journal_options *options, struct journal **out,

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 
 enum { STORE_ERROR_TEXT_BYTES = 1024, STORE_SETTINGS_MAX = 24 };
+/* Codes of ClickHouse: TIMEOUT_EXCEEDED, MEMORY_LIMIT_EXCEEDED. */
+enum { STORE_CODE_TIMEOUT = 159, STORE_CODE_MEMORY = 241 };
 
 /* What went wrong. kind:
  *   ERR_REFUSED      the store answered with an error: status and code say which
@@ -18,9 +20,6 @@ enum { STORE_ERROR_TEXT_BYTES = 1024, STORE_SETTINGS_MAX = 24 };
  *   ERR_TIMEOUT      no whole answer in time, or the store gave up by its own clock
  *   ERR_FULL         the answer is larger than the caller's bound, or all handles are in use for too long
  *   ERR_CLOSED       the client is stopping */
-/* Codes of ClickHouse: TIMEOUT_EXCEEDED, MEMORY_LIMIT_EXCEEDED. */
-enum { STORE_CODE_TIMEOUT = 159, STORE_CODE_MEMORY = 241 };
-
 struct store_error {
     enum err kind;
     int status;                        /* HTTP; 0: no answer */

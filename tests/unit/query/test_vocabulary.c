@@ -227,11 +227,16 @@ static void test_many_environments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_word_once), cmocka_unit_test(test_one_user_at_a_time),
-        cmocka_unit_test(test_many_words),     cmocka_unit_test(test_told_many),
-        cmocka_unit_test(test_long_words),     cmocka_unit_test(test_many_words_together),
-        cmocka_unit_test(test_again_and_more), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_a_day_later),    cmocka_unit_test(test_many_environments),
+        cmocka_unit_test(test_each_word_once),
+        cmocka_unit_test(test_one_user_at_a_time),
+        cmocka_unit_test(test_many_words),
+        cmocka_unit_test(test_told_many),
+        cmocka_unit_test(test_long_words),
+        cmocka_unit_test(test_many_words_together),
+        cmocka_unit_test(test_again_and_more),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_a_day_later),
+        cmocka_unit_test(test_many_environments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

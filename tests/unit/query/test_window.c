@@ -43,14 +43,13 @@ static void test_default_is_a_day(void **state)
     assert_memory_equal(&day, &empty, sizeof day);
 }
 
-/* Sending the answer's timeframe back gives the same window, but for a length just at a limit, which snapping lifts
- * over it (6:hours, say, becomes six hours and ten minutes). */
+/* Sending the answer's timeframe back gives the same window, but for a length just at a limit, which snapping lifts over
+ * it (6:hours, say, becomes six hours and ten minutes). */
 static void test_snapping_is_stable(void **state)
 {
     (void)state;
-    static const char *const written[] = {"60:minutes",  "88:minutes", "90:minutes", "5:hours",
-                                          "361:minutes", "24:hours",   "7:days",     "14:days",
-                                          "16:days",     "30:days",    "1:second",   "52:weeks"};
+    static const char *const written[] = {"60:minutes", "88:minutes", "90:minutes", "5:hours", "361:minutes", "24:hours",
+                                          "7:days", "14:days", "16:days", "30:days", "1:second", "52:weeks"};
     for (size_t i = 0; i < COUNT(written); i++) {
         struct window w, again;
         assert_null(parse(&w, written[i], NULL));
@@ -100,8 +99,8 @@ static void test_steps(void **state)
     (void)state;
     static const struct {
         int64_t length_s, step_s;
-    } cases[] = {{60, 60},      {5399, 600},  {5340, 60},      {5400, 600},      {21600, 600},
-                 {21601, 3600}, {21599, 600}, {1296000, 3600}, {1296001, 86400}, {86400 * 40, 86400}};
+    } cases[] = {{60, 60}, {5399, 600}, {5340, 60}, {5400, 600}, {21600, 600}, {21601, 3600}, {21599, 600},
+                 {1296000, 3600}, {1296001, 86400}, {86400 * 40, 86400}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct window w = {.start_s = 0, .end_s = cases[i].length_s};
         assert_int_equal(window_step(&w), cases[i].step_s);
@@ -114,9 +113,8 @@ static void test_units(void **state)
     static const struct {
         const char *text;
         int64_t seconds;
-    } cases[] = {{"1:second", 1},      {"5:seconds", 5},     {"1:minute", 60},
-                 {"60:minutes", 3600}, {"1:hour", 3600},     {"3:days", 259200},
-                 {"1:week", 604800},   {"2:weeks", 1209600}, {"3660:days", 316224000}};
+    } cases[] = {{"1:second", 1},    {"5:seconds", 5},      {"1:minute", 60}, {"60:minutes", 3600}, {"1:hour", 3600},
+                 {"3:days", 259200}, {"1:week", 604800}, {"2:weeks", 1209600}, {"3660:days", 316224000}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct window w;
         assert_null(parse(&w, cases[i].text, NULL));
@@ -127,16 +125,15 @@ static void test_units(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const char *const durations[] = {
-        "7",       "days",     ":days",     "7:",      "7:months", "7:Days",    "0:days",
-        "-1:days", "+1:days",  "1.5:hours", " 1:hour", "1:hours ", "3661:days", "99999999999999999999:days",
-        "string",  "1:hourss", "7:days:1"};
+    static const char *const durations[] = {"7", "days", ":days", "7:", "7:months", "7:Days", "0:days", "-1:days", "+1:days",
+                                            "1.5:hours", " 1:hour", "1:hours ", "3661:days", "99999999999999999999:days",
+                                            "string", "1:hourss", "7:days:1"};
     struct window w;
     for (size_t i = 0; i < COUNT(durations); i++)
         if (parse(&w, durations[i], NULL) == NULL) fail_msg("\"%s\" was accepted", durations[i]);
-    static const char *const pairs[][2] = {
-        {"100", "100"}, {"200", "100"}, {"24:hours", "100"}, {"100", "24:hours"}, {"1795326017000", "1795412417000"},
-        {"-5", "100"},  {"1.5", "2.5"}, {"", "100"},         {"0", "1000000000"}};
+    static const char *const pairs[][2] = {{"100", "100"},      {"200", "100"},           {"24:hours", "100"},
+                                           {"100", "24:hours"}, {"1795326017000", "1795412417000"}, {"-5", "100"},
+                                           {"1.5", "2.5"},      {"", "100"},              {"0", "1000000000"}};
     for (size_t i = 0; i < COUNT(pairs); i++)
         if (parse(&w, pairs[i][0], pairs[i][1]) == NULL) fail_msg("%s, %s was accepted", pairs[i][0], pairs[i][1]);
     struct span three[] = {SPAN("1"), SPAN("2"), SPAN("3")};
@@ -184,15 +181,10 @@ static void test_buckets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_worked_example),
-        cmocka_unit_test(test_default_is_a_day),
+        cmocka_unit_test(test_worked_example), cmocka_unit_test(test_default_is_a_day),
         cmocka_unit_test(test_snapping_is_stable),
-        cmocka_unit_test(test_longest_window_can_be_sent_back),
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_units),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_empty_elements),
-        cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_longest_window_can_be_sent_back), cmocka_unit_test(test_steps), cmocka_unit_test(test_units),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_empty_elements), cmocka_unit_test(test_buckets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,7 +209,7 @@ export async function signIn(email: string, password: string, totp: string): Pro
   if (person.get() === null)
     throw new Problem(
       0,
-      'The password is right, but the browser did not keep the sign-in: it has to come by https. Open the server’s public address.',
+      'The password is right, but the browser did not keep the sign-in: it takes no cookies, or came by http where the server’s public address is https.',
     );
 }
 
