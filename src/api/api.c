@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "query/tables.h"
-#include "query/vocabulary.h"
+#include "query/vast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct api {
     struct rewriter *rewriter;
     struct exporter *exporter;
     struct answers *answers;
-    struct vocabulary *vocabulary;
+    struct vast *vast;
     struct sweeper *sweeper;
     struct mail *mail;
     struct setup *setup;
@@ -151,7 +151,7 @@ struct api *api_new(const struct api_options *options)
     a->questions = pool_new(options->query_threads, WAITING_MAX, call_run, a);
     a->hashing = pool_new(HASHING_THREADS, HASHING_WAITING_MAX, call_run, a);
     a->answers = answers_new(CACHE_BYTES_MAX);
-    a->vocabulary = vocabulary_new(dimension_count());
+    a->vast = vast_new();
     a->rewriter = rewriter_new(options->accounts, options->store);
     struct exporter_options exports = {.accounts = options->accounts, .store = options->store, .data_dir = a->data_dir};
     a->exporter = exporter_new(&exports);
@@ -164,9 +164,9 @@ struct api *api_new(const struct api_options *options)
     return a;
 }
 
-struct vocabulary *api_vocabulary(struct api *a)
+struct vast *api_vast(struct api *a)
 {
-    return a->vocabulary;
+    return a->vast;
 }
 
 struct answers *api_answers(struct api *a)
@@ -224,7 +224,7 @@ void api_free(struct api *a)
     rewriter_free(a->rewriter);
     exporter_free(a->exporter);
     answers_free(a->answers);
-    vocabulary_free(a->vocabulary);
+    vast_free(a->vast);
     sweeper_free(a->sweeper);
     mail_free(a->mail);
     setup_free(a->setup);

@@ -101,7 +101,7 @@ bool ask_cached(struct api_call *c, const struct window *w, enum metric_clock cl
 
 struct query ask_query(struct api_call *c)
 {
-    return (struct query){.store = c->store, .arena = c->arena, .vocabulary = api_vocabulary(c->api)};
+    return (struct query){.store = c->store, .arena = c->arena, .vast = api_vast(c->api)};
 }
 
 int ask_order_by(struct api_call *c, const char *const *names, int otherwise)

@@ -18,8 +18,8 @@ struct rewriter;
 struct rewriter *api_rewriter(struct api *a);
 struct answers;
 struct answers *api_answers(struct api *a);
-struct vocabulary;
-struct vocabulary *api_vocabulary(struct api *a);
+struct vast;
+struct vast *api_vast(struct api *a);
 struct exporter;
 struct exporter *api_exporter(struct api *a); /* NULL: its directory cannot be written */
 struct sweeper;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Insights: the segments of every dimension that is looked at, together. A store elsewhere groups by all of them in one
- * statement. The embedded one sends columns of codes, which scan.c asks for and tally.c counts. What values there are
- * is learned from a part of the views when an environment is asked about first, and a dimension with further values is
- * left to the store after all, whose answer brings them (docs/decisions/014). */
+ * statement. The embedded one sends the profiles of the views, which scan.c asks for and tally.c counts; dimensions of
+ * a profile that has more combinations of values than can be counted are left to the store after all
+ * (docs/decisions/014). */
 #include "query/scan.h"
 
 #include "base/counters.h"
+#include "query/vast.h"
 #include "store/dialect.h"
 #include "store/read.h"
 #include "store/result.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,40 +20,9 @@ enum { SEGMENT_PART = 100000 };
 /* Dimensions that the store groups by in one scan, when every one keeps the values of its percentiles while it runs,
  * and when only sums. */
 enum { SETS_A_SCAN = 24, SETS_A_SCAN_OF_SUMS = UINT8_MAX };
-/* Values are learned from the views of this many short times of the window, about so many views. */
-enum { SLICES = 8, SLICED_VIEWS = 100000 };
 enum { INSIGHTS_MS = 30000 };
 
-/* How many views there are, whether the metric counts them or not, and a time of about half of them, which no view
- * crosses while it is asked about. */
-static enum err views_count(struct query *q, const struct question *question, int64_t *views, int64_t *middle_ms)
-{
-    struct buf sql, rows, where;
-    buf_init(&sql, SQL_BYTES_MAX);
-    buf_init(&rows, ROWS_BYTES_MAX);
-    buf_init(&where, SQL_BYTES_MAX);
-    question_where(&where, question->environment_id, &question->window, question->metric->clock, question->filters);
-    buf_adds(&sql, "SELECT toInt64(count()), toInt64(ifNotFinite(avg(toFloat64(view_end)), 0)) FROM ");
-    store_views_from(&sql, q->store, "view_end", buf_span(&where));
-    if (where.failed) sql.failed = true;
-    buf_free(&where);
-    enum err e = question_run(q, &sql, &rows);
-    struct bytes in = bytes_of(buf_span(&rows));
-    if (e == ERR_NONE) *views = rb_i64(&in), *middle_ms = rb_i64(&in);
-    if (e == ERR_NONE && !in.ok) e = ERR_CORRUPT;
-    int64_t settled_ms = store_settled_ms(q->store);
-    if (*middle_ms > settled_ms) *middle_ms = settled_ms;
-    buf_free(&rows);
-    return e;
-}
-
 /* -- grouped by the store -- */
-
-/* What is left to the store. */
-struct grouping {
-    int64_t views; /* that the metric counts; < 0: not known, and the answer over all views is asked for too */
-    struct lexicon *lexicon; /* NULL, or: further values of its dimensions are wanted, however few views have them */
-};
 
 /* ", <dimension> AS g0, ..." */
 static void groups_sql(struct buf *columns, const struct dimension *const *by, unsigned n)
@@ -86,25 +55,21 @@ static void sets_sql(struct buf *sql, const struct dimension *const *by, unsigne
     buf_addf(sql, "%s)%s)", s->set, s->having);
 }
 
-/* Segments of at least the part of views, of some dimensions all. */
-static void having_sql(struct buf *sql, const struct store *store, const struct question *question,
-                       const struct dimension *const *by, unsigned n, const struct grouping *g)
+/* Segments of at least the part of views; < 0: they are not known, and the answer over all is asked for too. */
+static void having_sql(struct buf *sql, const struct store *store, const struct question *question, int64_t views)
 {
     buf_addf(sql, " HAVING count() * %d >= ", SEGMENT_PART);
-    if (g->views < 0) {
+    if (views < 0) {
         buf_adds(sql, "(SELECT count() FROM ");
         question_from_sql(sql, store, question, "", "");
         buf_addc(sql, ')');
     } else {
-        buf_addf(sql, "%" PRId64, g->views);
+        buf_addf(sql, "%" PRId64, views);
     }
-    for (unsigned i = 0; g->lexicon && i < n; i++)
-        if (has_words(by[i]) && !g->lexicon->words[dimension_number(by[i])].many)
-            buf_addf(sql, " OR grouping(g%u) = 0", i);
 }
 
 static void grouped_sql(struct buf *sql, const struct store *store, const struct question *question,
-                        const struct dimension *const *by, unsigned n, const struct grouping *g)
+                        const struct dimension *const *by, unsigned n, int64_t views)
 {
     struct buf inner;
     buf_init(&inner, SQL_BYTES_MAX);
@@ -118,11 +83,11 @@ static void grouped_sql(struct buf *sql, const struct store *store, const struct
         scan = n - i < most ? n - i : most;
         groups_sql(&columns, by + i, scan);
         question_from_sql(&from, store, question, columns.ptr, "");
-        having_sql(&having, store, question, by + i, scan, g);
+        having_sql(&having, store, question, views);
         struct sets s = {.outer = ", n, value, watch, playing",
                          .inner = inner.ptr,
                          .from = from.ptr,
-                         .set = i == 0 && g->views < 0 ? ", ()" : "",
+                         .set = i == 0 && views < 0 ? ", ()" : "",
                          .having = having.ptr};
         if (i) buf_adds(sql, " UNION ALL ");
         sets_sql(sql, by + i, i, scan, &s);
@@ -143,96 +108,7 @@ static void grouped_apart_sql(struct buf *sql, const struct store *store, const 
     segments_overall_sql(sql, store, question);
 }
 
-/* -- counted here: the values -- */
-
-static bool countable(const struct counted *c, const struct dimension *d)
-{
-    if (has_words(d)) return !words_of(c, d)->many;
-    return d->type == DIMENSION_NUMBER || d->type == DIMENSION_BOOL || d->type == DIMENSION_NBOOL;
-}
-
-/* " AND (view_end ...)": short times of about SLICED_VIEWS views together, spread as the views of where are; nothing
- * where they are few. */
-static enum err slices_sql(struct counted *c, struct buf *slices, struct span where)
-{
-    struct buf sql, rows;
-    buf_init(&sql, SQL_BYTES_MAX);
-    buf_init(&rows, ROWS_BYTES_MAX);
-    buf_adds(&sql, "SELECT toInt64(count()), quantiles(");
-    for (unsigned i = 0; i < 2 * SLICES; i++) buf_addf(&sql, "%s%g", i ? ", " : "", (i + 0.5) / (2 * SLICES));
-    buf_adds(&sql, ")(view_end) FROM ");
-    store_views_from(&sql, c->q->store, "view_end", where);
-    enum err e = question_run(c->q, &sql, &rows);
-    struct bytes in = bytes_of(buf_span(&rows));
-    int64_t views = e == ERR_NONE ? rb_i64(&in) : 0;
-    size_t n = e == ERR_NONE && views > SLICED_VIEWS ? rb_array(&in, sizeof(double)) : 0;
-    /* The times between a quantile and the next, every other of which begins with a slice, have half of the views. */
-    double part = views > 0 ? SLICED_VIEWS * 2.0 / (double)views : 1;
-    for (size_t i = 0; i + 1 < n && in.ok; i += 2) {
-        double from = rb_f64(&in), to = rb_f64(&in);
-        if (!in.ok || !isfinite(from) || !isfinite(to)) continue;
-        to = from + (to - from) * (part < 1 ? part : 1);
-        buf_addf(slices, "%s(view_end >= %" PRId64 " AND view_end <= %" PRId64 ")", slices->len ? " OR " : " AND (",
-                 (int64_t)from, (int64_t)to + 1);
-    }
-    if (slices->len) buf_addc(slices, ')');
-    else if (e == ERR_NONE && (!in.ok || views > SLICED_VIEWS)) e = ERR_CORRUPT;
-    buf_free(&rows);
-    return e;
-}
-
-/* "SELECT kind, field" of the values that the views have, whatever the question leaves out: of many views, those of
- * some short times. */
-static enum err learning_sql(struct counted *c, struct buf *sql, const struct dimension *const *by, unsigned n)
-{
-    struct buf columns, where, slices, from;
-    buf_init(&columns, SQL_BYTES_MAX), buf_init(&where, SQL_BYTES_MAX);
-    buf_init(&slices, SQL_BYTES_MAX), buf_init(&from, SQL_BYTES_MAX);
-    question_where(&where, c->question->environment_id, &c->question->window, c->question->metric->clock, NULL);
-    enum err e = slices_sql(c, &slices, buf_span(&where));
-    if (e == ERR_NONE) {
-        buf_add_span(&where, buf_span(&slices));
-        buf_adds(&columns, "view_end");
-        groups_sql(&columns, by, n);
-        store_views_from(&from, c->q->store, columns.ptr, buf_span(&where));
-        struct sets s = {.outer = "", .inner = "", .from = from.ptr, .set = "", .having = ""};
-        sets_sql(sql, by, 0, n, &s);
-        buf_addf(sql, " LIMIT %d BY kind", LEXICON_WORDS_MAX + 1);
-        buf_adds(sql, INSIGHTS_SETTINGS);
-        if (columns.failed || where.failed || from.failed) sql->failed = true;
-    }
-    buf_free(&columns), buf_free(&where), buf_free(&slices), buf_free(&from);
-    return e;
-}
-
-/* Into the lexicon go the values of the dimensions that need them. */
-static enum err words_learn(struct counted *c)
-{
-    const struct dimension *by[UINT8_MAX];
-    unsigned n = 0;
-    struct buf sql, rows;
-    for (unsigned i = 0; i < c->n; i++)
-        if (has_words(c->by[i])) by[n++] = c->by[i];
-    if (n == 0) return ERR_NONE;
-    buf_init(&sql, SQL_BYTES_MAX);
-    buf_init(&rows, ROWS_BYTES_MAX);
-    enum err e = learning_sql(c, &sql, by, n);
-    if (e == ERR_NONE) e = question_run(c->q, &sql, &rows);
-    struct bytes in = bytes_of(buf_span(&rows));
-    while (e == ERR_NONE && bytes_left(&in)) {
-        unsigned kind = bytes_u8(&in);
-        struct span word = rb_nullable_text(&in);
-        if (!in.ok || kind >= n) e = ERR_CORRUPT;
-        else if (word.ptr) lexicon_add(c->lexicon, dimension_number(by[kind]), word);
-    }
-    for (unsigned i = 0; i < n; i++) lexicon_sort(c->lexicon, dimension_number(by[i]));
-    c->lexicon->learned = e == ERR_NONE;
-    buf_free(&sql);
-    buf_free(&rows);
-    return e;
-}
-
-/* -- counted here: the answers -- */
+/* -- counted here -- */
 
 static struct answer cell_answer(const struct question *question, const struct tally_cell *cell)
 {
@@ -246,182 +122,51 @@ static struct answer cell_answer(const struct question *question, const struct t
     return a;
 }
 
-/* false: some views have values that are no words, and those may make up a segment. */
-static bool all_known(const struct tally_cell *cells, int64_t views)
+/* What stands for a value in an answer. */
+static struct span value_text(const struct dimension *d, struct span value, char **texts)
 {
-    int64_t other = cells[TALLY_OTHER].views;
-    return other == 0 || other * SEGMENT_PART < views;
-}
-
-/* What stands for a code in an answer, written to texts. */
-static struct span code_text(const struct scan *s, const struct dimension *d, size_t column, size_t code, char **texts)
-{
-    char number[24];
-    struct span text;
-    if (has_words(d)) {
-        text = words_of(s->counted, d)->items[code - TALLY_WORD];
-    } else if (d->type == DIMENSION_NUMBER) {
-        (void)snprintf(number, sizeof number, "%" PRId64, tally_number(s->tally, column, code));
-        text = span_of(number);
-    } else {
-        return code == TALLY_WORD ? SPAN("false") : SPAN("true");
-    }
+    if (d->type == DIMENSION_BOOL || d->type == DIMENSION_NBOOL)
+        return span_is(value, "0") ? SPAN("false") : SPAN("true");
     char *to = *texts;
-    if (text.len) memcpy(to, text.ptr, text.len);
-    *texts += text.len + 1;
-    return (struct span){to, text.len};
+    if (value.len) memcpy(to, value.ptr, value.len);
+    *texts += value.len + 1;
+    return (struct span){to, value.len};
 }
 
-/* Bytes that code_text may write for all codes of a scan. */
-static size_t texts_bytes(const struct scan *s)
+/* Appends the segments of a dimension. */
+static enum err part_take(const struct scan *s, unsigned i, size_t column, int64_t views, struct segment_list *list)
 {
-    size_t bytes = 1;
-    for (unsigned i = 0; i < s->n; i++) {
-        const struct dimension *d = s->counted->by[s->first + i];
-        const struct words *w = words_of(s->counted, d);
-        if (d->type == DIMENSION_NUMBER) bytes += (size_t)24 * TALLY_CODES_MAX;
-        for (size_t k = 0; has_words(d) && k < w->n; k++) bytes += w->items[k].len + 1;
-    }
-    return bytes;
-}
-
-/* Dimensions that are left to the store. */
-struct left {
-    const struct dimension *by[UINT8_MAX];
-    bool vast[UINT8_MAX]; /* there may be more unknown values than can be kept */
-    unsigned n;
-};
-
-static void left_add(struct left *left, const struct dimension *d, int64_t unknown_views)
-{
-    left->vast[left->n] = unknown_views > LEXICON_WORDS_MAX;
-    left->by[left->n++] = d;
-}
-
-/* Appends the segments of a scan's dimensions, and those dimensions to left that it does not know all values of. */
-static enum err scan_take(struct scan *s, int64_t views, struct segment_list *list, struct left *left)
-{
-    const struct counted *c = s->counted;
-    char *texts = malloc(texts_bytes(s));
+    const struct dimension *d = s->profiles[i].parts[column].dimension;
+    const struct codebook *values = s->profiles[i].parts[column].values;
+    const struct tally_cell *cells = tally_cells(s->tally, i, column);
+    size_t bytes = 1, n = codebook_count(values);
+    for (size_t v = 0; v < n; v++) bytes += codebook_text(values, v).len + 1;
+    char *texts = malloc(bytes);
     BUG_IF(texts == NULL);
-    arena_keep(c->q->arena, texts);
-    for (unsigned i = 0; i < s->n; i++) {
-        const struct dimension *d = c->by[s->first + i];
-        struct place at = s->places[i];
-        size_t codes;
-        const struct tally_cell *cells = tally_cells(s->tally, at.column, at.part, &codes);
-        if (!all_known(cells, views)) {
-            left_add(left, d, cells[TALLY_OTHER].views);
-            continue;
-        }
-        for (size_t code = TALLY_WORD; code < codes; code++) {
-            if (cells[code].views == 0) continue;
-            if (d->type != DIMENSION_NUMBER && code >= scan_codes(c, d)) return ERR_CORRUPT;
-            struct segment *segment = segment_add(list);
-            if (segment == NULL) return ERR_FULL;
-            *segment = (struct segment){.answer = cell_answer(c->question, &cells[code]),
-                                        .dimension = d,
-                                        .field = code_text(s, d, at.column, code, &texts)};
-        }
+    arena_keep(s->q->arena, texts);
+    for (size_t v = 0; v < n; v++) {
+        if (cells[v + 1].views * SEGMENT_PART < views) continue;
+        struct segment *segment = segment_add(list);
+        if (segment == NULL) return ERR_FULL;
+        *segment = (struct segment){.answer = cell_answer(s->question, &cells[v + 1]),
+                                    .dimension = d,
+                                    .field = value_text(d, codebook_text(values, v), &texts)};
     }
     return ERR_NONE;
 }
 
-static enum err segments_count(struct counted *c, const struct dimension *const *by, unsigned n,
-                               struct segment_list *list, struct answer *overall, struct left *left)
+/* The number of the profile that has the dimension, and its column there. false: none has it. */
+static bool profile_of(const struct dimension *d, unsigned *profile, size_t *column)
 {
-    const struct dimension *here[UINT8_MAX];
-    c->by = by;
-    c->n = n;
-    enum err e = c->lexicon->learned ? ERR_NONE : words_learn(c);
-    if (e != ERR_NONE) return e;
-    c->by = here;
-    c->n = 0;
-    for (unsigned i = 0; i < n; i++)
-        if (!countable(c, by[i])) left_add(left, by[i], 0);
-    for (unsigned i = 0; i < n; i++)
-        if (countable(c, by[i]) && scan_pairs(c, by[i])) here[c->n++] = by[i];
-    for (unsigned i = 0; i < n; i++)
-        if (countable(c, by[i]) && !scan_pairs(c, by[i])) here[c->n++] = by[i];
-    for (unsigned first = 0, width; first < c->n; first += width)
-        if ((width = scan_width(c, first)) == 0) return ERR_FULL;
-    for (unsigned first = 0, width; e == ERR_NONE && first < c->n; first += width) {
-        width = scan_width(c, first);
-        struct scan s = {.counted = c, .first = first, .n = width, .whole = first == 0};
-        e = scan_run(&s);
-        if (e == ERR_NONE && s.whole) {
-            size_t codes;
-            *overall = cell_answer(c->question, &tally_cells(s.tally, 0, 0, &codes)[TALLY_WORD]);
+    for (unsigned i = 0; i < store_profile_count(); i++) {
+        for (size_t k = 0; k < store_profile_at(i)->count; k++) {
+            if (strcmp(store_profile_at(i)->columns[k], d->plain) != 0) continue;
+            *profile = i;
+            *column = k;
+            return true;
         }
-        if (e == ERR_NONE) e = scan_take(&s, overall->views, list, left);
-        tally_free(s.tally);
     }
-    return e;
-}
-
-/* -- insights -- */
-
-/* Segments of n dimensions by the store. */
-static enum err segments_group(struct query *q, const struct question *question, const struct dimension *const *by,
-                               unsigned n, const struct grouping *g, struct segment_list *list, struct buf *rows,
-                               struct answer *overall)
-{
-    struct buf sql;
-    buf_init(&sql, SQL_BYTES_MAX);
-    if (store_dialect(q->store).grouping_sets) grouped_sql(&sql, q->store, question, by, n, g);
-    else grouped_apart_sql(&sql, q->store, question, by, n);
-    buf_adds(&sql, INSIGHTS_SETTINGS);
-    return segments_run(q, question, &sql, by, list, rows, overall);
-}
-
-/* The store could not hold the groups, or their answer was too long. */
-static bool too_many_groups(const struct query *q, enum err e)
-{
-    return (e == ERR_FULL && !q->error.unsent) || (e == ERR_REFUSED && q->error.code == STORE_CODE_MEMORY);
-}
-
-/* Of dimensions that may have values without end, those of many views only are asked for from now on. false: none are
- * such. */
-static bool left_give_up(const struct counted *c, const struct left *left)
-{
-    bool any = false;
-    for (unsigned i = 0; i < left->n; i++) {
-        if (!has_words(left->by[i]) || !left->vast[i]) continue;
-        lexicon_many(c->lexicon, dimension_number(left->by[i]));
-        any = true;
-    }
-    return any;
-}
-
-/* Counted here as far as the values are known; those of the rest are known afterwards. */
-static enum err segments_both(struct counted *c, const struct dimension *const *by, unsigned n,
-                              struct segment_list *list, struct buf *rows, struct answer *overall)
-{
-    struct left left = {.n = 0};
-    enum err e = segments_count(c, by, n, list, overall, &left);
-    if (e != ERR_NONE || left.n == 0) return e;
-    size_t at = list->n;
-    struct grouping g = {.views = overall->views, .lexicon = c->lexicon};
-    e = segments_group(c->q, c->question, left.by, left.n, &g, list, rows, overall);
-    if (too_many_groups(c->q, e) && left_give_up(c, &left)) {
-        list->n = at;
-        buf_clear(rows);
-        e = segments_group(c->q, c->question, left.by, left.n, &g, list, rows, overall);
-    }
-    for (; e == ERR_NONE && at < list->n; at++) {
-        const struct segment *s = &list->items[at];
-        if (has_words(s->dimension) && s->field.ptr) lexicon_add(c->lexicon, dimension_number(s->dimension), s->field);
-    }
-    for (unsigned i = 0; i < left.n; i++) lexicon_sort(c->lexicon, dimension_number(left.by[i]));
-    return e;
-}
-
-/* Columns of codes are worth their way only from a store on this machine. */
-static bool counts_here(const struct query *q)
-{
-    struct store_status status;
-    store_status(q->store, &status);
-    return status.embedded && store_dialect(q->store).grouping_sets && q->vocabulary;
+    return false;
 }
 
 static unsigned insights_dimensions(const struct dimension **by)
@@ -435,19 +180,144 @@ static unsigned insights_dimensions(const struct dimension **by)
     return n;
 }
 
-/* false: the store is to group instead, as when another question is being counted, or when this one cannot be. */
-static bool segments_counted(struct query *q, const struct question *question, struct segment_list *list,
-                             struct buf *rows, struct answer *overall, enum err *e)
+/* A question that is counted. */
+struct counted {
+    struct query *q;
+    const struct question *question;
+    const struct dimension *by[UINT8_MAX]; /* all that are looked at */
+    unsigned by_count;
+    int64_t views;                        /* about; 0: not asked for yet */
+    unsigned profiles[SCAN_PROFILES_MAX]; /* that are counted, by number */
+    unsigned n;
+    uint32_t vast; /* those that are left to the store, a bit each */
+    bool whole;    /* the answer over all views is there */
+};
+
+/* The scan of so many profiles from first on. */
+static void scan_plan(const struct counted *c, struct scan *s, unsigned first, unsigned width)
 {
-    const struct dimension *by[UINT8_MAX];
-    unsigned n = insights_dimensions(by);
-    struct counted c = {.q = q, .question = question};
-    *e = views_count(q, question, &c.views, &c.middle_ms);
-    if (*e != ERR_NONE || c.views == 0) return true;
-    c.lexicon = vocabulary_take(q->vocabulary, question->environment_id, mono_now().v / 1000);
-    if (c.lexicon == NULL) return false;
-    *e = segments_both(&c, by, n, list, rows, overall);
-    vocabulary_give(q->vocabulary);
+    *s = (struct scan){.q = c->q, .question = c->question, .n = width};
+    for (unsigned i = 0; i < width; i++) s->profiles[i].profile = store_profile_at(c->profiles[first + i]);
+    for (unsigned i = 0, profile; i < c->by_count; i++) {
+        size_t column;
+        if (!profile_of(c->by[i], &profile, &column)) continue;
+        for (unsigned k = 0; k < width; k++)
+            if (c->profiles[first + k] == profile) s->profiles[k].parts[column].dimension = c->by[i];
+    }
+}
+
+static enum err scan_take(struct counted *c, const struct scan *s, struct segment_list *list, struct answer *overall)
+{
+    enum err e = ERR_NONE;
+    if (!c->whole) *overall = cell_answer(c->question, scan_whole(s));
+    c->whole = true;
+    for (unsigned i = 0; i < s->n; i++)
+        for (size_t k = 0; e == ERR_NONE && k < s->profiles[i].profile->count; k++)
+            if (s->profiles[i].parts[k].dimension) e = part_take(s, i, k, overall->views, list);
+    return e;
+}
+
+/* Profiles of the scan that turned out to be vast are counted no more. false: there are none. */
+static bool drop_vast(struct counted *c, const struct scan *s, unsigned first)
+{
+    unsigned kept = first;
+    for (unsigned i = first; i < c->n; i++) {
+        if (i - first < s->n && s->profiles[i - first].vast) c->vast |= UINT32_C(1) << c->profiles[i];
+        else c->profiles[kept++] = c->profiles[i];
+    }
+    bool any = kept < c->n;
+    c->n = kept;
+    return any;
+}
+
+/* How many views there are, whether the metric counts them or not. */
+static enum err views_count(struct query *q, const struct question *question, int64_t *views)
+{
+    struct buf sql, rows, where;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_init(&rows, ROWS_BYTES_MAX);
+    buf_init(&where, SQL_BYTES_MAX);
+    question_where(&where, question->environment_id, &question->window, question->metric->clock, question->filters);
+    buf_adds(&sql, "SELECT toInt64(count()) FROM ");
+    store_views_from(&sql, q->store, "view_end", buf_span(&where));
+    if (where.failed) sql.failed = true;
+    buf_free(&where);
+    enum err e = question_run(q, &sql, &rows);
+    struct bytes in = bytes_of(buf_span(&rows));
+    if (e == ERR_NONE) *views = rb_i64(&in);
+    if (e == ERR_NONE && !in.ok) e = ERR_CORRUPT;
+    buf_free(&rows);
+    return e;
+}
+
+static enum err profiles_count(struct counted *c, struct segment_list *list, struct answer *overall)
+{
+    enum err e = ERR_NONE;
+    for (unsigned first = 0, width; e == ERR_NONE && first < c->n;) {
+        struct scan s;
+        width = scan_width(c->question, c->views, c->n - first);
+        if (width == 0) return ERR_FULL;
+        scan_plan(c, &s, first, width);
+        e = scan_run(&s);
+        if (e == ERR_NONE) e = scan_take(c, &s, list, overall), first += width;
+        else if (e == ERR_FULL && drop_vast(c, &s, first)) e = ERR_NONE;
+        else if (s.many_views && c->views == 0) e = views_count(c->q, c->question, &c->views);
+        scan_free(&s);
+    }
+    return e;
+}
+
+/* -- insights -- */
+
+/* Segments of n dimensions by the store. views: see having_sql. */
+static enum err segments_group(struct query *q, const struct question *question, const struct dimension *const *by,
+                               unsigned n, int64_t views, struct segment_list *list, struct buf *rows,
+                               struct answer *overall)
+{
+    struct buf sql;
+    buf_init(&sql, SQL_BYTES_MAX);
+    if (store_dialect(q->store).grouping_sets) grouped_sql(&sql, q->store, question, by, n, views);
+    else grouped_apart_sql(&sql, q->store, question, by, n);
+    buf_adds(&sql, INSIGHTS_SETTINGS);
+    return segments_run(q, question, &sql, by, list, rows, overall);
+}
+
+/* Those dimensions that are in no profile that was counted. */
+static enum err left_group(const struct counted *c, struct segment_list *list, struct buf *rows, struct answer *overall)
+{
+    const struct dimension *left[UINT8_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0, profile; i < c->by_count; i++) {
+        size_t column;
+        bool counted = profile_of(c->by[i], &profile, &column) && !(c->vast >> profile & 1);
+        if (!counted) left[n++] = c->by[i];
+    }
+    if (n == 0 || overall->views == 0) return ERR_NONE;
+    return segments_group(c->q, c->question, left, n, overall->views, list, rows, overall);
+}
+
+static enum err segments_both(struct counted *c, struct segment_list *list, struct buf *rows, struct answer *overall)
+{
+    const char *environment_id = c->question->environment_id;
+    int64_t now_ms = mono_now().v / 1000;
+    uint32_t before = c->vast = vast_of(c->q->vast, environment_id, now_ms);
+    BUG_IF(store_profile_count() > SCAN_PROFILES_MAX);
+    for (unsigned i = 0; i < store_profile_count(); i++)
+        if (!(c->vast >> i & 1)) c->profiles[c->n++] = i;
+    enum err e = profiles_count(c, list, overall);
+    if (c->vast != before) vast_note(c->q->vast, environment_id, c->vast, now_ms);
+    if (e == ERR_NONE && !c->whole) e = ERR_FULL; /* nothing could be counted */
+    return e == ERR_NONE ? left_group(c, list, rows, overall) : e;
+}
+
+/* false: the store is to group instead, as when another question is being counted, or when this one cannot be. */
+static bool segments_counted(struct counted *c, struct segment_list *list, struct buf *rows, struct answer *overall,
+                             enum err *e)
+{
+    bool keeps = question_keeps_values(c->question);
+    if (keeps && !vast_turn_take(c->q->vast)) return false;
+    *e = segments_both(c, list, rows, overall);
+    if (keeps) vast_turn_give(c->q->vast);
     if (*e == ERR_NONE) counter_add(COUNTER_insights_counted_total, 1);
     return *e == ERR_NONE || *e == ERR_CLOSED || *e == ERR_TIMEOUT;
 }
@@ -455,17 +325,16 @@ static bool segments_counted(struct query *q, const struct question *question, s
 static enum err segments_find(struct query *q, const struct question *question, struct segment_list *list,
                               struct buf *rows, struct answer *overall)
 {
-    const struct dimension *by[UINT8_MAX];
-    unsigned n = insights_dimensions(by);
-    struct grouping g = {.views = -1};
+    struct counted c = {.q = q, .question = question};
     enum err e;
-    if (counts_here(q)) {
-        if (segments_counted(q, question, list, rows, overall, &e)) return e;
+    c.by_count = insights_dimensions(c.by);
+    if (store_dialect(q->store).profiles && q->vast) {
+        if (segments_counted(&c, list, rows, overall, &e)) return e;
         list->n = 0;
         buf_clear(rows);
         *overall = question_answer(question, 0, 0);
     }
-    return segments_group(q, question, by, n, &g, list, rows, overall);
+    return segments_group(q, question, c.by, c.by_count, -1, list, rows, overall);
 }
 
 /* Segments of null are not looked at (rule 91), nor those of too few views. */

@@ -11,7 +11,7 @@
 #include "query/window.h"
 #include "store/store.h"
 
-struct vocabulary;
+struct vast;
 
 struct question {
     const char *environment_id;
@@ -25,7 +25,7 @@ struct question {
 struct query {
     struct store *store;
     struct arena *arena;
-    struct vocabulary *vocabulary; /* may be NULL: insights are slower then */
+    struct vast *vast;    /* may be NULL: insights are slower then */
     struct mono_us until; /* several statements of one question have to end by then; 0: each has its own time */
     struct store_error error;
 };

@@ -1,134 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One row a view: watch time, playing time, the metric's value (of a ratio both parts, of viewers their key), and a
- * column of codes for every dimension or two. */
+ * One row a view: watch time, playing time, the metric's value (of a ratio both parts, of viewers their key), and the
+ * profiles, whose texts come once a block. */
 #include "query/scan.h"
 
 #include "base/queue.h"
-#include "store/escape.h"
 #include "store/native.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-/* What a question may take while it counts percentiles or viewers. It asks for as many dimensions at once as fit in;
+/* What a question may take while it counts percentiles or viewers. It asks for as many profiles at once as fit in;
  * where fewer than so many do, it is left to the store, and so to the store's bound. */
 #define COUNTED_BYTES_MAX ((size_t)512 * 1024 * 1024)
-enum { COUNTED_AT_ONCE_MIN = 8, BLOCK_BYTES_MAX = 64 * 1024 * 1024 };
-static_assert(LEXICON_WORDS_MAX + TALLY_WORD <= TALLY_CODES_MAX, "every word has a code");
-
-size_t scan_codes(const struct counted *c, const struct dimension *d)
-{
-    return TALLY_WORD + (has_words(d) ? words_of(c, d)->n : 2);
-}
-
-bool scan_pairs(const struct counted *c, const struct dimension *d)
-{
-    return d->type != DIMENSION_NUMBER && scan_codes(c, d) <= TALLY_PAIR_CODES;
-}
-
-static enum tally_codes codes_of(const struct counted *c, const struct dimension *d)
-{
-    if (d->type == DIMENSION_NUMBER) return TALLY_NUMBERS;
-    return scan_codes(c, d) > UINT8_MAX + 1 ? TALLY_U16 : TALLY_U8;
-}
-
-/* The store turns a column of low cardinality by its dictionary, so that this costs next to nothing for a view. */
-static void words_sql(struct buf *sql, const struct counted *c, const struct dimension *d, unsigned shift)
-{
-    const struct words *w = words_of(c, d);
-    const char *type = codes_of(c, d) == TALLY_U16 ? "UInt16" : "UInt8";
-    buf_addf(sql, "CAST(transform(%s, [NULL", d->column);
-    for (size_t i = 0; i < w->n; i++) {
-        buf_addc(sql, ',');
-        store_escape_text(sql, w->items[i]);
-    }
-    if (w->n == 0) buf_adds(sql, ",''");
-    buf_addf(sql, "], CAST([%d", TALLY_NONE);
-    for (size_t i = 0; i < w->n; i++) buf_addf(sql, ",%zu", (i + TALLY_WORD) << shift);
-    if (w->n == 0) buf_addf(sql, ",%d", TALLY_OTHER << shift);
-    buf_addf(sql, "] AS Array(%s)), to%s(%d)) AS %s)", type, type, TALLY_OTHER << shift, type);
-}
-
-/* The codes, their bits moved up by shift. */
-static void codes_sql(struct buf *sql, const struct counted *c, const struct dimension *d, unsigned shift)
-{
-    int no = TALLY_WORD << shift, yes = (TALLY_WORD + 1) << shift;
-    switch (d->type) {
-    case DIMENSION_BOOL: buf_addf(sql, "toUInt8(if(%s = 1, %d, %d))", d->column, yes, no); return;
-    case DIMENSION_NBOOL:
-        buf_addf(sql, "toUInt8(multiIf(isNull(%s), %d, %s = 1, %d, %d))", d->column, TALLY_NONE, d->column, yes, no);
-        return;
-    case DIMENSION_NUMBER: buf_addf(sql, "ifNull(toInt64(%s), toInt64('%" PRId64 "'))", d->column, INT64_MIN); return;
-    case DIMENSION_TEXT: words_sql(sql, c, d, shift); return;
-    case DIMENSION_FPS:
-    case DIMENSION_TRACE: break;
-    }
-    BUG_IF(true); /* not countable */
-}
-
-/* Which dimensions share a column. */
-static void scan_plan(struct scan *s)
-{
-    const struct counted *c = s->counted;
-    const struct dimension *const *by = c->by + s->first;
-    if (s->whole) s->codes[s->columns++] = TALLY_U8;
-    for (unsigned i = 0; i < s->n; i++) {
-        bool pair = i + 1 < s->n && scan_pairs(c, by[i]) && scan_pairs(c, by[i + 1]);
-        s->places[i] = (struct place){s->columns, 0};
-        if (pair) s->places[++i] = (struct place){s->columns, 1};
-        s->codes[s->columns++] = pair ? TALLY_PAIR : codes_of(c, by[i]);
-    }
-}
-
-/* The types of the columns in their order; those before the codes are counted in *fixed. */
-static unsigned scan_types(const struct scan *s, const char **types, unsigned *fixed)
-{
-    static const char *const type_names[] = {
-        [TALLY_PAIR] = "UInt8", [TALLY_U8] = "UInt8", [TALLY_U16] = "UInt16", [TALLY_NUMBERS] = "Int64"};
-    const struct question *question = s->counted->question;
-    unsigned n = 0;
-    types[n++] = "Int64", types[n++] = "Int64";
-    types[n++] = question->metric->kind == METRIC_VIEWERS ? "UInt64" : "Float64";
-    if (question_needs_ratio(question)) types[n++] = "Float64";
-    *fixed = n;
-    BUG_IF(n + s->columns > NATIVE_COLUMNS_MAX);
-    for (unsigned i = 0; i < s->columns; i++) types[n++] = type_names[s->codes[i]];
-    return n;
-}
-
-static void scan_sql(struct buf *sql, const struct scan *s, bool later)
-{
-    const struct counted *c = s->counted;
-    struct buf extra;
-    char half[64];
-    buf_init(&extra, SQL_BYTES_MAX);
-    buf_adds(sql, "SELECT w, toInt64(p), ");
-    if (c->question->metric->kind == METRIC_VIEWERS) buf_adds(sql, "toUInt64(v)");
-    else buf_adds(sql, question_needs_ratio(c->question) ? "toFloat64(a), toFloat64(b)" : "toFloat64(v)");
-    if (s->whole) buf_addf(sql, ", toUInt8(%d)", TALLY_WORD);
-    for (unsigned i = 0; i < s->n; i++) {
-        unsigned column = s->places[i].column;
-        bool pair = s->codes[column] == TALLY_PAIR;
-        buf_addf(sql, ", c%u", column);
-        buf_adds(&extra, pair ? ", bitOr(" : ", ");
-        codes_sql(&extra, c, c->by[s->first + i], 0);
-        if (pair) {
-            buf_adds(&extra, ", ");
-            codes_sql(&extra, c, c->by[s->first + ++i], TALLY_PAIR_BITS);
-        }
-        buf_addf(&extra, "%s AS c%u", pair ? ")" : "", column);
-    }
-    buf_adds(sql, " FROM ");
-    (void)snprintf(half, sizeof half, " AND view_end %s %" PRId64, later ? ">=" : "<", c->middle_ms);
-    question_from_sql(sql, c->q->store, c->question, extra.ptr ? extra.ptr : "", half);
-    buf_adds(sql, INSIGHTS_SETTINGS);
-    if (extra.failed) sql->failed = true;
-    buf_free(&extra);
-}
+enum { COUNTED_AT_ONCE_MIN = 3, BLOCK_BYTES_MAX = 256 * 1024 * 1024 };
+static_assert((int)CODEBOOK_CODES_MAX <= (int)TALLY_CODES_MAX, "every text has a code");
 
 static enum tally_want want_of(const struct question *question)
 {
@@ -136,67 +23,97 @@ static enum tally_want want_of(const struct question *question)
     return question_keeps_values(question) ? TALLY_PERCENTILE : TALLY_SUMS;
 }
 
-unsigned scan_width(const struct counted *c, unsigned first)
+unsigned scan_width(const struct question *question, int64_t views, unsigned profiles)
 {
-    size_t alone = tally_bytes_a_view(want_of(c->question)), fit = COUNTED_BYTES_MAX / (size_t)c->views;
-    if (alone == 0) return c->n - first;
-    size_t halves = alone * 2; /* of bytes */
-    unsigned n = first;
-    for (; n < c->n; n++) {
-        enum tally_codes codes = codes_of(c, c->by[n]);
-        halves += scan_pairs(c, c->by[n]) ? 1 : codes == TALLY_U8 ? 2 : 4;
-        if (halves > fit * 2) break;
-    }
-    return n == c->n || n - first >= COUNTED_AT_ONCE_MIN ? n - first : 0;
+    enum tally_want want = want_of(question);
+    unsigned at_once = profiles;
+    while (at_once && (size_t)views * tally_bytes_a_view(want, at_once) > COUNTED_BYTES_MAX / 10 * 9) at_once--;
+    return at_once == profiles || at_once >= COUNTED_AT_ONCE_MIN ? at_once : 0;
 }
 
-static struct tally *scan_tally(const struct scan *s)
+/* The types of the columns in their order; those before the profiles are counted in *fixed. */
+static unsigned scan_types(const struct scan *s, const char **types, unsigned *fixed)
 {
-    const struct counted *c = s->counted;
-    struct tally_options o = {.want = want_of(c->question),
-                              .level = question_level(c->question->metric, c->question->measure),
-                              .columns = s->codes,
-                              .column_count = s->columns,
-                              .rows_expected = (size_t)c->views};
-    return tally_new(&o);
+    unsigned n = 0;
+    types[n++] = "Int64", types[n++] = "Int64";
+    types[n++] = s->question->metric->kind == METRIC_VIEWERS ? "UInt64" : "Float64";
+    if (question_needs_ratio(s->question)) types[n++] = "Float64";
+    *fixed = n;
+    BUG_IF(n + s->n > NATIVE_COLUMNS_MAX);
+    for (unsigned i = 0; i < s->n; i++) types[n++] = "LowCardinality(String)";
+    return n;
 }
 
-/* Two statements bring the earlier and the later half of the views, each to a thread of its own; a third counts, so
- * that nobody waits for another. */
-enum { STREAMS = 2, BLOCKS = 3 * STREAMS };
+static void scan_sql(struct buf *sql, const struct scan *s)
+{
+    struct buf extra;
+    buf_init(&extra, SQL_BYTES_MAX);
+    buf_adds(sql, "SELECT w, toInt64(p), ");
+    if (s->question->metric->kind == METRIC_VIEWERS) buf_adds(sql, "toUInt64(v)");
+    else buf_adds(sql, question_needs_ratio(s->question) ? "toFloat64(a), toFloat64(b)" : "toFloat64(v)");
+    for (unsigned i = 0; i < s->n; i++) buf_addf(&extra, ", %s", s->profiles[i].profile->name);
+    buf_addf(sql, "%s FROM ", extra.ptr);
+    question_from_sql(sql, s->q->store, s->question, extra.ptr, "");
+    buf_adds(sql, INSIGHTS_SETTINGS);
+    if (extra.failed) sql->failed = true;
+    buf_free(&extra);
+}
+
+/* -- blocks -- */
+
+/* One thread takes blocks from the store, another counts them. */
+enum { BLOCKS = 4 };
 struct block {
     struct buf bytes;
     size_t rows;
-    struct span columns[NATIVE_COLUMNS_MAX];
-};
-struct stream {
-    struct counting *counting;
-    bool later;
-    struct block *filling;
-    size_t filling_needs; /* bytes */
-    enum err e;
-    struct store_error error;
+    struct native_column columns[NATIVE_COLUMNS_MAX];
 };
 struct counting {
-    const struct scan *scan;
-    unsigned fixed, columns;               /* without codes, and of all */
+    struct scan *scan;
+    unsigned fixed, columns;               /* without profiles, and of all */
     const char *types[NATIVE_COLUMNS_MAX]; /* of all */
-    struct stream streams[STREAMS];
-    struct block blocks[BLOCKS];
+    struct block blocks[BLOCKS], *filling;
+    size_t filling_needs;       /* bytes */
     struct queue *full, *empty; /* of blocks */
-    atomic_bool failed;         /* a stream, or the counting: the others need not go on */
-    bool miscounted;            /* the counting thread's until it has ended */
+    enum err e;                 /* of taking them */
+    enum err counted;           /* of counting them; that thread's until it has ended */
+    atomic_bool failed;         /* to count: there is no need to go on */
 };
 
-static bool block_count(const struct counting *k, const struct block *b)
+/* What the profile's texts in the block are, as codes. */
+static bool block_codes(struct scan_profile *p, const struct native_column *column, struct tally_codes *out)
 {
-    const struct question *question = k->scan->counted->question;
+    struct span keys = column->keys;
+    if (column->key_count > p->codes_room) {
+        p->codes_room = column->key_count * 2;
+        free(p->codes);
+        p->codes = malloc(p->codes_room * sizeof *p->codes);
+        BUG_IF(p->codes == NULL);
+    }
+    for (size_t i = 0; i < column->key_count; i++)
+        if (!codebook_code(p->texts, store_native_key(&keys), &p->codes[i])) return false;
+    *out = (struct tally_codes){
+        .codes = p->codes, .count = column->key_count, .places = column->values, .width = column->width};
+    return true;
+}
+
+static enum err block_count(struct counting *k, const struct block *b)
+{
+    struct scan *s = k->scan;
+    struct tally_codes codes[SCAN_PROFILES_MAX];
+    if (b->rows == 0) return ERR_NONE;
+    for (unsigned i = 0; i < s->n; i++) {
+        s->profiles[i].vast = !block_codes(&s->profiles[i], &b->columns[k->fixed + i], &codes[i]);
+        if (s->profiles[i].vast) return ERR_FULL;
+    }
     struct tally_block t = {
-        .rows = b->rows, .watch_ms = b->columns[0], .playing_ms = b->columns[1], .columns = b->columns + k->fixed};
-    if (question->metric->kind == METRIC_VIEWERS) t.key = b->columns[2];
-    else t.value = b->columns[2];
-    if (question_needs_ratio(question)) t.base = b->columns[3];
-    return tally_add(k->scan->tally, &t);
+        .rows = b->rows, .watch_ms = b->columns[0].values, .playing_ms = b->columns[1].values, .columns = codes};
+    if (s->question->metric->kind == METRIC_VIEWERS) t.key = b->columns[2].values;
+    else t.value = b->columns[2].values;
+    if (question_needs_ratio(s->question)) t.base = b->columns[3].values;
+    enum err e = tally_add(s->tally, &t);
+    s->many_views = e == ERR_FULL;
+    return e;
 }
 
 static void *blocks_count(void *ctx)
@@ -205,35 +122,33 @@ static void *blocks_count(void *ctx)
     for (;;) {
         struct block *b = queue_pop(k->full, -1);
         if (b == NULL) return NULL;
-        if (!k->miscounted) k->miscounted = !block_count(k, b);
-        if (k->miscounted) atomic_store(&k->failed, true);
+        if (k->counted == ERR_NONE) k->counted = block_count(k, b);
+        if (k->counted != ERR_NONE) atomic_store(&k->failed, true);
         buf_clear(&b->bytes);
         BUG_IF(!queue_try_push(k->empty, b));
     }
 }
 
 /* The block that is filled begins with one that is whole: it goes to be counted, and what follows it into the next. */
-static enum err block_end(struct stream *s, struct span rest)
+static enum err block_end(struct counting *k, struct span rest)
 {
-    struct block *next = queue_pop(s->counting->empty, -1), *whole = s->filling;
+    struct block *next = queue_pop(k->empty, -1), *whole = k->filling;
     BUG_IF(next == NULL);
     buf_add_span(&next->bytes, rest);
-    s->filling = next;
-    s->filling_needs = 0;
-    BUG_IF(!queue_try_push(s->counting->full, whole));
+    k->filling = next;
+    k->filling_needs = 0;
+    BUG_IF(!queue_try_push(k->full, whole));
     return next->bytes.failed ? ERR_FULL : ERR_NONE;
 }
 
-static enum err blocks_take(struct stream *s)
+static enum err blocks_take(struct counting *k)
 {
-    unsigned count = s->counting->columns;
-    while (s->filling->bytes.len && s->filling->bytes.len >= s->filling_needs) {
-        struct block *b = s->filling;
+    while (k->filling->bytes.len && k->filling->bytes.len >= k->filling_needs) {
+        struct block *b = k->filling;
         struct span left = buf_span(&b->bytes);
-        enum native_read read =
-            store_native_read(&left, s->counting->types, count, b->columns, &b->rows, &s->filling_needs);
+        enum native_read read = store_native_read(&left, k->types, k->columns, b->columns, &b->rows, &k->filling_needs);
         if (read == NATIVE_SHORT) return ERR_NONE;
-        enum err e = read == NATIVE_WRONG ? ERR_CORRUPT : block_end(s, left);
+        enum err e = read == NATIVE_WRONG ? ERR_CORRUPT : block_end(k, left);
         if (e != ERR_NONE) return e;
     }
     return ERR_NONE;
@@ -241,79 +156,129 @@ static enum err blocks_take(struct stream *s)
 
 static bool piece_take(void *ctx, struct span piece)
 {
-    struct stream *s = ctx;
-    buf_add_span(&s->filling->bytes, piece);
-    if (atomic_load(&s->counting->failed)) s->e = ERR_CLOSED;
-    else s->e = s->filling->bytes.failed ? ERR_FULL : blocks_take(s);
-    return s->e == ERR_NONE;
+    struct counting *k = ctx;
+    buf_add_span(&k->filling->bytes, piece);
+    if (atomic_load(&k->failed)) k->e = ERR_CLOSED;
+    else k->e = k->filling->bytes.failed ? ERR_FULL : blocks_take(k);
+    return k->e == ERR_NONE;
 }
 
-static void *stream_run(void *ctx)
+static void blocks_ask(struct counting *k)
 {
-    struct stream *s = ctx;
-    struct store_limits limits = {
-        .most_rows = true, .streamed = true, .timeout_ms = question_time_left_ms(s->counting->scan->counted->q)};
+    struct query *q = k->scan->q;
+    struct store_limits limits = {.most_rows = true, .streamed = true, .timeout_ms = question_time_left_ms(q)};
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    scan_sql(&sql, s->counting->scan, s->later);
-    enum err e = sql.failed ? ERR_FULL
-                            : store_select_to(s->counting->scan->counted->q->store, buf_span(&sql), &limits, "Native",
-                                              piece_take, s, &s->error);
-    if (s->e == ERR_NONE) s->e = e;
-    if (s->e == ERR_NONE && s->filling->bytes.len) s->e = ERR_CORRUPT;
-    if (s->e != ERR_NONE) atomic_store(&s->counting->failed, true);
+    scan_sql(&sql, k->scan);
+    enum err e =
+        sql.failed ? ERR_FULL : store_select_to(q->store, buf_span(&sql), &limits, "Native", piece_take, k, &q->error);
+    if (k->e == ERR_NONE) k->e = e;
+    if (k->e == ERR_NONE && k->filling->bytes.len) k->e = ERR_CORRUPT;
     buf_free(&sql);
-    return NULL;
-}
-
-/* Both halves at once, or, where there is no further thread, one after the other. */
-static void streams_run(struct counting *k)
-{
-    pthread_t later;
-    bool two = pthread_create(&later, NULL, stream_run, &k->streams[1]) == 0;
-    (void)stream_run(&k->streams[0]);
-    if (two) (void)pthread_join(later, NULL);
-    else (void)stream_run(&k->streams[1]);
 }
 
 static enum err counting_run(struct counting *k)
 {
     pthread_t counter;
-    enum err e = ERR_NONE;
     if (pthread_create(&counter, NULL, blocks_count, k) != 0) return ERR_FULL;
-    streams_run(k);
+    blocks_ask(k);
     queue_close(k->full);
     (void)pthread_join(counter, NULL);
-    /* ERR_CLOSED may only say that the other one failed. */
-    for (unsigned i = 0; i < STREAMS; i++) {
-        if (k->streams[i].e == ERR_NONE || (e != ERR_NONE && e != ERR_CLOSED)) continue;
-        e = k->streams[i].e;
-        k->scan->counted->q->error = k->streams[i].error;
+    return k->counted != ERR_NONE ? k->counted : k->e;
+}
+
+/* -- what the texts say -- */
+
+/* The numbers of the values of the profile's columns, by the codes of its texts. */
+static void parts_number(struct scan_profile *p)
+{
+    size_t texts = codebook_count(p->texts), room = 0;
+    for (size_t code = 0; code < texts; code++) {
+        size_t len = codebook_text(p->texts, code).len;
+        if (len > room) room = len;
     }
-    return k->miscounted ? ERR_CORRUPT : e;
+    char *value_room = malloc(room + 1);
+    BUG_IF(value_room == NULL);
+    for (size_t i = 0; i < p->profile->count; i++) {
+        p->parts[i].values = codebook_new();
+        p->parts[i].numbers = calloc(texts + 1, sizeof *p->parts[i].numbers);
+        BUG_IF(p->parts[i].numbers == NULL);
+    }
+    for (size_t code = 0; code < texts; code++) {
+        struct span text = codebook_text(p->texts, code);
+        for (size_t i = 0; i < p->profile->count; i++) {
+            uint16_t number;
+            const struct dimension *d = p->parts[i].dimension;
+            struct span value = store_profile_value(&text, value_room);
+            if (value.ptr == NULL && d && d->type == DIMENSION_BOOL) value = SPAN("0");
+            if (value.ptr == NULL || d == NULL) continue;
+            BUG_IF(!codebook_code(p->parts[i].values, value, &number)); /* there are no more values than texts */
+            p->parts[i].numbers[code] = (uint16_t)(number + 1);
+        }
+    }
+    free(value_room);
+}
+
+static void parts_finish(struct scan *s)
+{
+    struct tally_parts parts[SCAN_PROFILES_MAX];
+    struct tally_part items[SCAN_PROFILES_MAX][PROFILE_COLUMNS_MAX + 1];
+    size_t first_codes = tally_codes(s->tally, 0);
+    s->whole = malloc((first_codes + 1) * sizeof *s->whole);
+    BUG_IF(s->whole == NULL);
+    for (size_t i = 0; i < first_codes; i++) s->whole[i] = 1;
+    for (unsigned i = 0; i < s->n; i++) {
+        struct scan_profile *p = &s->profiles[i];
+        parts_number(p);
+        parts[i] = (struct tally_parts){items[i], p->profile->count};
+        for (size_t k = 0; k < p->profile->count; k++)
+            items[i][k] = (struct tally_part){p->parts[k].numbers, codebook_count(p->parts[k].values) + 1};
+        if (i == 0) items[i][parts[i].n++] = (struct tally_part){s->whole, 2};
+    }
+    tally_finish(s->tally, parts);
+}
+
+const struct tally_cell *scan_whole(const struct scan *s)
+{
+    return &tally_cells(s->tally, 0, s->profiles[0].profile->count)[1];
 }
 
 enum err scan_run(struct scan *s)
 {
-    scan_plan(s);
-    s->tally = scan_tally(s);
+    struct tally_options o = {.want = want_of(s->question),
+                              .level = question_level(s->question->metric, s->question->measure),
+                              .column_count = s->n,
+                              .bytes_max = COUNTED_BYTES_MAX};
     struct counting *k = calloc(1, sizeof *k);
-    BUG_IF(k == NULL);
+    BUG_IF(k == NULL || s->n == 0);
+    s->tally = tally_new(&o);
+    for (unsigned i = 0; i < s->n; i++) s->profiles[i].texts = codebook_new();
     k->scan = s;
     k->columns = scan_types(s, k->types, &k->fixed);
     k->full = queue_new(BLOCKS);
     k->empty = queue_new(BLOCKS);
     for (unsigned i = 0; i < BLOCKS; i++) {
         buf_init(&k->blocks[i].bytes, BLOCK_BYTES_MAX);
-        if (i >= STREAMS) BUG_IF(!queue_try_push(k->empty, &k->blocks[i]));
+        if (i) BUG_IF(!queue_try_push(k->empty, &k->blocks[i]));
     }
-    for (unsigned i = 0; i < STREAMS; i++)
-        k->streams[i] = (struct stream){.counting = k, .later = i > 0, .filling = &k->blocks[i]};
+    k->filling = &k->blocks[0];
     enum err e = counting_run(k);
-    if (e == ERR_NONE) tally_finish(s->tally);
+    if (e == ERR_NONE) parts_finish(s);
     for (unsigned i = 0; i < BLOCKS; i++) buf_free(&k->blocks[i].bytes);
     queue_free(k->full);
     queue_free(k->empty);
     free(k);
     return e;
+}
+
+void scan_free(struct scan *s)
+{
+    tally_free(s->tally);
+    free(s->whole);
+    for (unsigned i = 0; i < s->n; i++) {
+        struct scan_profile *p = &s->profiles[i];
+        codebook_free(p->texts);
+        free(p->codes);
+        for (size_t k = 0; k < p->profile->count; k++) codebook_free(p->parts[k].values), free(p->parts[k].numbers);
+    }
 }

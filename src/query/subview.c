@@ -15,7 +15,8 @@
 enum { SQL_BYTES_MAX = 1024 * 1024, ROWS_BYTES_MAX = 128 * 1024 * 1024, TEXT_BYTES_MAX = 16 * 1024 };
 
 static const struct dimension view_dimensions[] = {
-#define SUBVIEW_VIEW(id, column, type) {#id, #column, DIMENSION_##type, DIMENSION_UNLISTED, DIMENSION_OWN, false},
+#define SUBVIEW_VIEW(id, column, type)                                                                                 \
+    {#id, #column, DIMENSION_##type, DIMENSION_UNLISTED, DIMENSION_OWN, false, #column},
 #define SUBVIEW_RENDITION(id, array, type, null, suffix)
 #define SUBVIEW_MODE(id, array)
 #include "query/subview.def"
@@ -28,7 +29,7 @@ static const struct dimension view_dimensions[] = {
 static const struct dimension rendition_attributes[] = {
 #define SUBVIEW_VIEW(id, column, type)
 #define SUBVIEW_RENDITION(id, array, type, null, suffix)                                                               \
-    {#id, "nullIf(x_" #id ", " null ")", DIMENSION_##type, DIMENSION_UNLISTED, DIMENSION_OWN, false},
+    {#id, "nullIf(x_" #id ", " null ")", DIMENSION_##type, DIMENSION_UNLISTED, DIMENSION_OWN, false, NULL},
 #define SUBVIEW_MODE(id, array)
 #include "query/subview.def"
 #undef SUBVIEW_VIEW
@@ -39,7 +40,7 @@ static const struct dimension mode_attributes[] = {
 #define SUBVIEW_VIEW(id, column, type)
 #define SUBVIEW_RENDITION(id, array, type, null, suffix)
 #define SUBVIEW_MODE(id, array)                                                                                        \
-    {#id, "nullIf(x_" #id ", '')", DIMENSION_TEXT, DIMENSION_UNLISTED, DIMENSION_OWN, false},
+    {#id, "nullIf(x_" #id ", '')", DIMENSION_TEXT, DIMENSION_UNLISTED, DIMENSION_OWN, false, NULL},
 #include "query/subview.def"
 #undef SUBVIEW_VIEW
 #undef SUBVIEW_RENDITION

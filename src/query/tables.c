@@ -32,7 +32,7 @@ static const struct {
 
 static const struct dimension dimensions[] = {
 #define DIMENSION(id, column, type, list, uses, insights)                                                              \
-    {#id, COLUMN_##type(#column), DIMENSION_##type, DIMENSION_##list, DIMENSION_##uses, insights},
+    {#id, COLUMN_##type(#column), DIMENSION_##type, DIMENSION_##list, DIMENSION_##uses, insights, #column},
 #include "query/dimensions.def"
 #undef DIMENSION
 };

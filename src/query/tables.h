@@ -54,6 +54,7 @@ struct dimension {
     enum dimension_list list;
     enum dimension_uses uses;
     bool insights;
+    const char *plain; /* the column of the table; NULL: it is made of several */
 };
 size_t dimension_count(void);
 const struct dimension *dimension_at(size_t i);

@@ -3,8 +3,8 @@
  * hash table for every view and dimension, and percentiles without a list of all values for every segment
  * (docs/decisions/014).
  *
- * A code is 0 for a view without a value, 1 for a value that is none of the known words, and from 2 on a word. Not
- * thread-safe. */
+ * A column has a code for every view, which stands for the values of several dimensions, its parts. What the values
+ * are is said in the end: only then are there all codes. Not thread-safe. */
 #ifndef FF_QUERY_TALLY_H
 #define FF_QUERY_TALLY_H
 
@@ -15,29 +15,40 @@ enum tally_want {
     TALLY_PERCENTILE, /* of value, as the store's quantileExactInclusive */
     TALLY_DISTINCT    /* of key */
 };
-enum { TALLY_NONE = 0, TALLY_OTHER = 1, TALLY_WORD = 2, TALLY_CODES_MAX = 4096 };
-
-/* How codes come. A pair is two dimensions of at most TALLY_PAIR_CODES codes in a byte, the first in the lower half. Of
- * numbers the values come instead (INT64_MIN for none), and codes are given here in the order of their appearance, as
- * long as there are any. */
-enum tally_codes { TALLY_PAIR, TALLY_U8, TALLY_U16, TALLY_NUMBERS };
-enum { TALLY_PAIR_BITS = 4, TALLY_PAIR_CODES = 1 << TALLY_PAIR_BITS };
+enum { TALLY_CODES_MAX = UINT16_MAX };
 
 struct tally_options {
     enum tally_want want;
     double level; /* of the percentile, 0 to 1 */
-    const enum tally_codes *columns;
     size_t column_count;
-    size_t rows_expected; /* a hint */
+    size_t bytes_max; /* of what is kept of the views */
 };
 
+/* The codes of a block's views: that of a view is codes[its place]. */
+struct tally_codes {
+    const uint16_t *codes; /* less than TALLY_CODES_MAX */
+    size_t count;
+    struct span places; /* little-endian, of width bytes each */
+    unsigned width;     /* 1, 2, 4 or 8 */
+};
 /* A block of views, little-endian values in each span: Int64, Int64, Float64, Float64, UInt64. */
 struct tally_block {
     size_t rows;
     struct span watch_ms, playing_ms;
     struct span value, base; /* not for TALLY_DISTINCT; base may be empty: 0 */
     struct span key;         /* only for TALLY_DISTINCT */
-    const struct span *columns;
+    const struct tally_codes *columns;
+};
+
+/* A dimension of a column: the number of its value by the column's codes, of which there are as many as tally_codes
+ * says. 0: no value. */
+struct tally_part {
+    const uint16_t *numbers;
+    size_t count; /* of numbers that there are, with 0 */
+};
+struct tally_parts {
+    const struct tally_part *items;
+    size_t n;
 };
 
 struct tally_cell {
@@ -48,18 +59,16 @@ struct tally_cell {
 
 struct tally *tally_new(const struct tally_options *options) MUST_USE;
 void tally_free(struct tally *t);
-/* false: a span is not as long as the rows need, or more codes came than TALLY_CODES_MAX; the tally is of no use then.
- */
-bool tally_add(struct tally *t, const struct tally_block *block) MUST_USE;
-/* After the last block, once. Takes a second thread while it runs. */
-void tally_finish(struct tally *t);
-/* By code; *codes of them, at least TALLY_WORD. part: 1 for the second dimension of a pair, else 0. Valid as long as t.
- */
-const struct tally_cell *tally_cells(const struct tally *t, size_t column, unsigned part, size_t *codes);
-/* The number that a code of a TALLY_NUMBERS column stands for. */
-int64_t tally_number(const struct tally *t, size_t column, size_t code);
-/* What a view takes while it is counted, without its codes; those take a byte or two more for each column, as they
- * come, numbers two. Nothing for sums. */
-size_t tally_bytes_a_view(enum tally_want want);
+/* ERR_CORRUPT: a span is not as long as the rows need, or a place or a code is too large. ERR_FULL: more than bytes_max
+ * would have to be kept. The tally is of no use then. */
+enum err tally_add(struct tally *t, const struct tally_block *block) MUST_USE;
+/* How many codes of the column there may be: the largest that came and one. */
+size_t tally_codes(const struct tally *t, size_t column);
+/* After the last block, once; parts by column, read while it runs. Takes a second thread meanwhile. */
+void tally_finish(struct tally *t, const struct tally_parts *parts);
+/* By the part's numbers. Of views without a value only sums are there. Valid as long as t. */
+const struct tally_cell *tally_cells(const struct tally *t, size_t column, size_t part);
+/* What is kept of a view. */
+size_t tally_bytes_a_view(enum tally_want want, size_t columns);
 
 #endif

@@ -14,7 +14,8 @@ enum { DETECT_MS = 10000, DETECT_BYTES = 64 * 1024 };
     X(async_insert, "async_insert", 21011)                                                                             \
     X(prewhere_moves, "optimize_move_to_prewhere", 1001)                                                               \
     X(prewhere_steps, "enable_multiple_prewhere_read_steps", 23002)                                                    \
-    X(shared_snapshot, "enable_shared_storage_snapshot_in_query", 25006)
+    X(shared_snapshot, "enable_shared_storage_snapshot_in_query", 25006)                                               \
+    X(priority_wait, "low_priority_query_wait_time_ms", 25001)
 
 static bool read_version(struct span text, unsigned *release)
 {
@@ -43,6 +44,7 @@ bool store_dialect_of(struct span version, struct store_dialect *out)
     d.grouping_sets = d.release >= 23001;
     d.recodes = d.release >= 23001;
     d.viewer_key = d.release >= 23001;
+    d.profiles = d.release >= 23001;
     d.skip_indexes = d.release >= 20003;
     d.atomic = d.release >= 20010;
     d.parquet = d.release >= 20008;

@@ -16,6 +16,7 @@ struct store_dialect {
     bool grouping_sets;   /* GROUP BY GROUPING SETS, grouping() as the standard has it */
     bool recodes;         /* a column's type changes in the background, and reads meanwhile */
     bool viewer_key;      /* the table has that column, see schema.c */
+    bool profiles;        /* the table has the columns of profile.h, filled: the embedded store only */
     bool skip_indexes;    /* INDEX ... TYPE minmax, bloom_filter */
     bool atomic;          /* ENGINE = Atomic for databases */
     bool parquet;         /* FORMAT Parquet */
@@ -29,6 +30,7 @@ struct store_dialect {
     bool prewhere_steps;          /* conditions of PREWHERE may be read one by one */
     bool async_insert;            /* has to be switched off */
     bool native_casts;            /* inserts take FORMAT Native, and convert its columns to the types of the table */
+    bool priority_wait;           /* how long statements of low priority wait */
     bool shared_snapshot; /* a statement sees one state of a table, however often it names it; where it does not,
                            * see struct store's gate */
 };

@@ -21,6 +21,7 @@ struct store_day {
 struct store {
     struct store_client *client;
     struct store_engine engine; /* keeper thread only */
+    bool profiles;              /* keeper thread only: the table has those columns, whether they are filled or not */
     bool embedded;
     int stop_ms;
     int wake_fd; /* eventfd: something for the keeper to look at */

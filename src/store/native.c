@@ -115,28 +115,79 @@ void store_native_encode(struct buf *out, const struct batch *b)
 
 /* -- reading -- */
 
-enum native_read store_native_read(struct span *whole, const char *const *types, size_t count, struct span *columns,
-                                   size_t *rows, size_t *bytes)
+/* What a text column begins with: its version, and what its places are and which keys come along (flags). */
+enum { TEXTS_VERSION = 1, TEXTS_WIDTH = 0xff, TEXTS_KEYS = 1 << 9, TEXTS_FLAGS = TEXTS_WIDTH | TEXTS_KEYS | 1 << 10 };
+
+struct reading {
+    struct bytes in;
+    size_t missing; /* so many bytes more are needed at least, where it is known */
+    bool wrong;     /* more than any block has */
+};
+
+static struct span take(struct reading *r, uint64_t len)
 {
-    struct bytes in = bytes_of(*whole);
-    uint64_t n = bytes_varint(&in), height = bytes_varint(&in);
+    size_t left = bytes_left(&r->in);
+    r->wrong = r->wrong || (r->in.ok && len > NATIVE_BYTES_MAX);
+    if (r->in.ok && len > left && !r->wrong) r->missing = len - left;
+    return bytes_span(&r->in, len);
+}
+
+static bool read_texts(struct reading *r, struct native_column *c, size_t rows)
+{
+    uint64_t version = bytes_u64(&r->in), flags = bytes_u64(&r->in);
+    uint64_t keys = flags & TEXTS_KEYS ? bytes_u64(&r->in) : 0;
+    if (!r->in.ok) return true;
+    if (version != TEXTS_VERSION || flags & ~(uint64_t)TEXTS_FLAGS || (flags & TEXTS_WIDTH) > 3 ||
+        keys > NATIVE_ROWS_MAX)
+        return false;
+    c->width = 1u << (flags & TEXTS_WIDTH);
+    c->key_count = keys;
+    c->keys.ptr = (const char *)r->in.ptr;
+    for (uint64_t i = 0; r->in.ok && i < keys; i++) (void)take(r, bytes_varint(&r->in));
+    c->keys.len = (size_t)((const char *)r->in.ptr - c->keys.ptr);
+    if (r->in.ok && bytes_u64(&r->in) != rows && r->in.ok) return false;
+    c->values = take(r, rows * c->width);
+    return true;
+}
+
+static bool read_column(struct reading *r, const char *type, struct native_column *c, size_t rows)
+{
+    (void)rb_text(&r->in); /* the name */
+    struct span told = rb_text(&r->in);
+    if (!r->in.ok) return true;
+    if (!span_is(told, type)) return false;
+    *c = (struct native_column){.width = 0};
+    if (rows == 0) return true;
+    if (span_is(told, "LowCardinality(String)")) return read_texts(r, c, rows);
+    c->width = (unsigned)width_of(told);
+    c->values = take(r, rows * c->width);
+    return true;
+}
+
+enum native_read store_native_read(struct span *whole, const char *const *types, size_t count,
+                                   struct native_column *columns, size_t *rows, size_t *bytes)
+{
+    struct reading r = {.in = bytes_of(*whole)};
+    uint64_t n = bytes_varint(&r.in), height = bytes_varint(&r.in);
     *bytes = whole->len + 1;
-    if (!in.ok) return NATIVE_SHORT;
+    if (!r.in.ok) return NATIVE_SHORT;
     /* A result without any row may be a block without columns. */
     if ((n != count && (n != 0 || height != 0)) || height > NATIVE_ROWS_MAX) return NATIVE_WRONG;
     for (size_t i = 0; i < n; i++) {
-        (void)rb_text(&in); /* the name */
-        struct span type = rb_text(&in);
-        if (!in.ok) return NATIVE_SHORT;
-        if (!span_is(type, types[i])) return NATIVE_WRONG;
-        size_t len = height * width_of(type), left = bytes_left(&in);
-        if (len > left) {
-            *bytes = whole->len + (len - left);
-            return NATIVE_SHORT;
-        }
-        columns[i] = bytes_span(&in, len);
+        if (!read_column(&r, types[i], &columns[i], height) || r.wrong) return NATIVE_WRONG;
+        if (r.in.ok) continue;
+        if (r.missing) *bytes = whole->len + r.missing;
+        return NATIVE_SHORT;
     }
     *rows = height;
-    *whole = span_from(*whole, whole->len - bytes_left(&in));
+    *whole = span_from(*whole, whole->len - bytes_left(&r.in));
     return NATIVE_BLOCK;
+}
+
+struct span store_native_key(struct span *keys)
+{
+    struct bytes in = bytes_of(*keys);
+    struct span key = rb_text(&in);
+    *keys = span_from(*keys, keys->len - bytes_left(&in));
+    return key;
 }

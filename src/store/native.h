@@ -12,15 +12,25 @@
 /* Appends the block. The batch has a row at least. */
 void store_native_encode(struct buf *out, const struct batch *b);
 
-/* Reads a block of a result whose columns are numbers of these types ("UInt8", "UInt16", "UInt64", "Int64", "Float64");
- * values of each are little-endian, rows of them, and not aligned. */
+/* A column of a block that was read. */
+struct native_column {
+    struct span values; /* little-endian, not aligned, rows of them; of texts: places among the keys */
+    unsigned width;     /* of a value, bytes: 1, 2, 4 or 8 */
+    struct span keys;   /* of texts: a length (varint) and its bytes each */
+    size_t key_count;
+};
+
+/* Reads a block of a result whose columns are of these types: numbers ("UInt8", "UInt16", "UInt64", "Int64", "Float64")
+ * or texts ("LowCardinality(String)"). That places are less than key_count is not looked at. */
 enum native_read {
     NATIVE_BLOCK, /* columns and *rows are filled, *whole begins behind the block */
     NATIVE_SHORT, /* the block takes *bytes at least, and as many are not there; *whole is as before */
     NATIVE_WRONG  /* not a block of such columns */
 };
-enum { NATIVE_COLUMNS_MAX = 256, NATIVE_ROWS_MAX = 1 << 24 };
-enum native_read store_native_read(struct span *whole, const char *const *types, size_t count, struct span *columns,
-                                   size_t *rows, size_t *bytes) MUST_USE;
+enum { NATIVE_COLUMNS_MAX = 64, NATIVE_ROWS_MAX = 1 << 24, NATIVE_BYTES_MAX = 1 << 28 /* of a column */ };
+enum native_read store_native_read(struct span *whole, const char *const *types, size_t count,
+                                   struct native_column *columns, size_t *rows, size_t *bytes) MUST_USE;
+/* The next of the keys, which are whole. */
+struct span store_native_key(struct span *keys);
 
 #endif

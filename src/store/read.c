@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -68,10 +67,4 @@ void store_views_from(struct buf *sql, const struct store *s, const char *column
         buf_adds(sql, ") GROUP BY id_hi, id_lo)");
     }
     buf_addc(sql, ')');
-}
-
-int64_t store_settled_ms(const struct store *s)
-{
-    int64_t pending_from_ms = store_pending_from(s), now_ms = wall_now_ms();
-    return (pending_from_ms < now_ms ? pending_from_ms : now_ms) - END_MOVES_BACK_MS_MAX;
 }

@@ -16,8 +16,4 @@
  * something else. */
 void store_views_from(struct buf *sql, const struct store *s, const char *columns, struct span where);
 
-/* No view that ended before this time (Unix ms) gets another version that ends later, nor the other way round: two
- * statements, one for either side, see each view once. */
-int64_t store_settled_ms(const struct store *s);
-
 #endif

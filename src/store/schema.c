@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/escape.h"
+#include "store/profile.h"
 #include "store/result.h"
 
 enum { SCHEMA_SQL_BYTES = 256 * 1024, SCHEMA_ROWS_BYTES = 4 * 1024 * 1024, SCHEMA_MS = 600000 };
@@ -236,6 +237,45 @@ static enum err add_viewer_key(struct migrating *m)
     return define(m, SPAN("ALTER TABLE firstframe.views MATERIALIZE COLUMN viewer_key SETTINGS mutations_sync = 0"));
 }
 
+/* Those of older rows are made when they are read, until the store has come to them. */
+static enum err add_profiles(struct migrating *m)
+{
+    if (!m->dialect->profiles) return ERR_NONE;
+    struct buf add, fill;
+    buf_init(&add, SCHEMA_SQL_BYTES);
+    buf_init(&fill, SCHEMA_SQL_BYTES);
+    for (size_t i = 0; i < store_profile_count(); i++) {
+        const struct store_profile *p = store_profile_at(i);
+        buf_addf(&add, "%s ADD COLUMN IF NOT EXISTS %s LowCardinality(String) MATERIALIZED ",
+                 i ? "," : "ALTER TABLE firstframe.views", p->name);
+        store_profile_sql(&add, p);
+        buf_addf(&fill, "%s MATERIALIZE COLUMN %s", i ? "," : "ALTER TABLE firstframe.views", p->name);
+    }
+    buf_adds(&fill, " SETTINGS mutations_sync = 0");
+    BUG_IF(add.failed || fill.failed);
+    enum err e = define(m, buf_span(&add));
+    if (e == ERR_NONE) e = define(m, buf_span(&fill));
+    buf_free(&add);
+    buf_free(&fill);
+    return e;
+}
+
+enum err store_schema_profiles_filled(struct store_client *client, int timeout_ms, bool *filled,
+                                      struct store_error *error)
+{
+    struct store_settings settings = {0};
+    struct buf rows;
+    buf_init(&rows, SCHEMA_ROWS_BYTES);
+    enum err e = store_query(client,
+                             SPAN("SELECT toInt64(count()) FROM system.mutations WHERE database = 'firstframe' AND "
+                                  "table = 'views' AND is_done = 0 AND command LIKE '%MATERIALIZE COLUMN profile%'"),
+                             &settings, "RowBinary", timeout_ms, &rows, error);
+    struct bytes in = bytes_of(buf_span(&rows));
+    *filled = e == ERR_NONE && rb_i64(&in) == 0 && in.ok;
+    buf_free(&rows);
+    return e;
+}
+
 /* In order. Each may find its work done, wholly or in part. A repeated one runs at every connection, since what it has
  * to do is decided by columns.def, and is recorded whenever it did something. */
 static const struct migration {
@@ -246,7 +286,7 @@ static const struct migration {
 } migrations[] = {
     {1, "views", false, make_views},          {2, "columns", true, add_columns},
     {3, "indexes", true, add_indexes},        {4, "texts of few values", true, recode_texts},
-    {5, "viewer key", false, add_viewer_key},
+    {5, "viewer key", false, add_viewer_key}, {6, "profiles", false, add_profiles},
 };
 
 static enum err make_database(struct migrating *m)

@@ -31,6 +31,10 @@ static inline int64_t store_partition_of(bool final, int64_t view_end_ms)
 /* Makes or completes the schema; may be repeated at any time, also after it was interrupted. */
 enum err store_schema_migrate(struct store_client *client, const struct store_dialect *dialect,
                               struct store_error *error) MUST_USE;
+/* Whether all rows have their profiles on disk. Until then those that have not are made as they are read, which takes
+ * longer than what is gained by them. */
+enum err store_schema_profiles_filled(struct store_client *client, int timeout_ms, bool *filled,
+                                      struct store_error *error) MUST_USE;
 /* "INSERT INTO firstframe.views (...) FORMAT ..." */
 void store_schema_insert_sql(struct buf *sql, const char *format);
 

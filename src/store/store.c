@@ -16,6 +16,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "store/internal.h"
+#include "store/profile.h"
 #include "store/result.h"
 #include "store/schema.h"
 
@@ -180,16 +181,32 @@ static enum err keeper_pending(struct store *s, struct store_error *error)
     return e;
 }
 
+/* Profiles are used once all rows have them. */
+static void keeper_profiles(struct store *s)
+{
+    struct store_error error;
+    bool filled;
+    if (!s->profiles || s->dialect.profiles) return;
+    if (store_schema_profiles_filled(s->client, PING_MS, &filled, &error) != ERR_NONE || !filled) return;
+    lock(s);
+    s->dialect.profiles = true;
+    unlock(s);
+    LOG_INF("store_profiles_filled", "profiles=%zu", store_profile_count());
+}
+
 static enum err keeper_connect(struct store *s, struct store_error *error)
 {
     struct store_dialect dialect;
     enum err e = store_dialect_detect(s->client, &dialect, error);
+    s->profiles = dialect.profiles = s->embedded && dialect.profiles;
     if (e == ERR_NONE) e = store_schema_migrate(s->client, &dialect, error);
     if (e == ERR_NONE) e = keeper_pending(s, error);
     if (e != ERR_NONE) return e;
+    dialect.profiles = false;
     lock(s);
     s->dialect = dialect;
     unlock(s);
+    keeper_profiles(s);
     atomic_store(&s->suspect, false);
     set_state(s, STORE_READY, "");
     return ERR_NONE;
@@ -262,6 +279,7 @@ static void keeper_watch(struct store *s)
         enum err e = store_ping(s->client, PING_MS, &error);
         if (e == ERR_NONE || e == ERR_FULL || error.status) {
             answered = mono_now(); /* any answer is a sign of life */
+            keeper_profiles(s);
         } else if (!s->embedded) {
             set_state(s, STORE_AWAY, error.text);
             return;
@@ -453,6 +471,10 @@ static int select_settings(const struct store_dialect *d, const struct store_lim
 {
     int ms = limits && limits->timeout_ms > 0 ? limits->timeout_ms : SELECT_MS_DEFAULT;
     store_dialect_read_settings(d, out);
+    store_settings_add(out, "priority", limits && limits->background ? "2" : "1");
+    /* For every block; a second, as long as there is always something else, would be too long for all of them. */
+    if (limits && limits->background && d->priority_wait)
+        store_settings_add(out, "low_priority_query_wait_time_ms", "50");
     if (limits && limits->most_rows && d->prewhere_moves) store_settings_add(out, "optimize_move_to_prewhere", "0");
     (void)snprintf(w->seconds, sizeof w->seconds, "%d", (ms + 999) / 1000);
     store_settings_add(out, "max_execution_time", w->seconds);

@@ -50,6 +50,7 @@ struct store_limits {
                              * those of its conditions first */
     bool streamed;          /* for store_select_to: pieces come while the statement runs, instead of the result being
                              * held by the store until it is whole; any failure after the first is ERR_UNAVAILABLE */
+    bool background;        /* nobody waits for it: it stands back, a little at every block, while others run */
 };
 /* A reading statement (it cannot write: readonly is set), result in RowBinary appended to out. A statement that fails
  * never leaves half a result with ERR_NONE. error may not be NULL; see client.h for the kinds. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * metrics.def, dimensions.def and comparison.def against the published lists, and scores and ranks of segments. */
 #include "query/question.h"
+#include "store/profile.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,6 +115,26 @@ static void test_aliases(void **state)
     assert_null(metric_find(SPAN("")));
 }
 
+/* Insights are counted from profiles, and dimensions that are in none are grouped by the store. */
+static void test_profiles(void **state)
+{
+    (void)state;
+    size_t looked_at = 0, columns = 0;
+    for (size_t i = 0; i < dimension_count(); i++) {
+        const struct dimension *d = dimension_at(i);
+        size_t found = 0;
+        for (size_t p = 0; p < store_profile_count(); p++)
+            for (size_t k = 0; k < store_profile_at(p)->count; k++)
+                found += strcmp(store_profile_at(p)->columns[k], d->plain) == 0;
+        if (found != d->insights) fail_msg("%s is in %zu profiles", d->id, found);
+        /* What a profile says of other types is not what an answer says. */
+        assert_false(d->insights && (d->type == DIMENSION_FPS || d->type == DIMENSION_TRACE));
+        looked_at += d->insights;
+    }
+    for (size_t p = 0; p < store_profile_count(); p++) columns += store_profile_at(p)->count;
+    assert_int_equal(columns, looked_at);
+}
+
 static void test_dimensions(void **state)
 {
     (void)state;
@@ -221,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics),      cmocka_unit_test(test_aliases),         cmocka_unit_test(test_dimensions),
         cmocka_unit_test(test_measurements), cmocka_unit_test(test_negative_impact), cmocka_unit_test(test_rank_ties),
+        cmocka_unit_test(test_profiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

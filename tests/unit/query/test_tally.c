@@ -9,19 +9,33 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { ROWS_MAX = 70000, PAIR = 0, NARROW, WIDE, NUMBERS, SAME, EMPTY, COLUMNS };
+enum { ROWS_MAX = 150000, NARROW = 0, WIDE, SAME, EMPTY, COLUMNS };
+enum { NARROW_CODES = 200, WIDE_CODES = 5000, PARTS_MAX = 3 };
 
-static const enum tally_codes types[COLUMNS] = {TALLY_PAIR, TALLY_U8, TALLY_U16, TALLY_NUMBERS, TALLY_U8, TALLY_PAIR};
+/* How many parts a column has, how many numbers these have at most, and how wide the places of its codes are. */
+static const size_t part_counts[COLUMNS] = {3, 2, 1, 1}, code_counts[COLUMNS] = {NARROW_CODES, WIDE_CODES, 6, 1};
+static const size_t number_counts[COLUMNS][PARTS_MAX] = {{8, 14, 1}, {WIDE_CODES, 41}, {4}, {1}};
+static const unsigned widths[COLUMNS] = {1, 2, 4, 8};
 
-/* The views of a trial, and what a column says of each. */
+/* The views of a trial. */
 static struct {
     size_t rows;
-    int64_t watch_ms[ROWS_MAX], playing_ms[ROWS_MAX], numbers[ROWS_MAX];
+    int64_t watch_ms[ROWS_MAX], playing_ms[ROWS_MAX];
     double value[ROWS_MAX], base[ROWS_MAX];
     uint64_t key[ROWS_MAX];
-    uint8_t pair[ROWS_MAX], narrow[ROWS_MAX], same[ROWS_MAX], empty[ROWS_MAX];
-    uint16_t wide[ROWS_MAX];
+    uint16_t codes[COLUMNS][ROWS_MAX];
 } in;
+
+/* What a part says of a code. */
+static uint16_t number_of(size_t column, size_t part, size_t code)
+{
+    switch (column) {
+    case NARROW: return (uint16_t)(part == 0 ? code % 8 : part == 1 ? code / 16 + 1 : 0);
+    case WIDE: return (uint16_t)(part == 0 ? code : code % 50 ? code % 40 + 1 : 0);
+    case SAME: return 3;
+    default: return 0;
+    }
+}
 
 static uint64_t seed;
 static uint64_t dice(uint64_t sides)
@@ -52,46 +66,61 @@ static void make(size_t rows, unsigned kind)
         in.value[i] = value_of(kind);
         in.base[i] = (double)dice(100);
         in.key[i] = (dice(rows / 3 + 1) + 1) * 0x9e3779b97f4a7c15u;
-        uint64_t skewed = dice(4) ? 2 : dice(12) + 2;
-        in.pair[i] = (uint8_t)(skewed | (dice(3) ? 3 : dice(16)) << TALLY_PAIR_BITS);
-        in.narrow[i] = (uint8_t)dice(256);
-        in.wide[i] = (uint16_t)(dice(50) ? dice(40) : dice(TALLY_CODES_MAX));
-        in.numbers[i] = dice(9) ? (int64_t)dice(90) * 1000 - 7 : INT64_MIN;
-        in.same[i] = 5;
-        in.empty[i] = 0;
+        in.codes[NARROW][i] = (uint16_t)(dice(4) ? 17 : dice(NARROW_CODES));
+        in.codes[WIDE][i] = (uint16_t)(dice(50) ? dice(40) : dice(WIDE_CODES));
+        in.codes[SAME][i] = 5;
+        in.codes[EMPTY][i] = 0;
     }
 }
 
-static size_t code_at(size_t column, unsigned part, size_t row, const struct tally *t)
+/* The codes of some rows as they come: each once, and every row's place among them. */
+static struct tally_codes codes_of(size_t column, size_t from, size_t rows)
 {
-    switch (column) {
-    case PAIR: return part ? in.pair[row] >> TALLY_PAIR_BITS : in.pair[row] & (TALLY_PAIR_CODES - 1);
-    case NARROW: return in.narrow[row];
-    case WIDE: return in.wide[row];
-    case SAME: return in.same[row];
-    case EMPTY: return 0;
-    default: break;
+    static uint16_t words[COLUMNS][WIDE_CODES];
+    static uint32_t place_of[WIDE_CODES];
+    static char places[COLUMNS][ROWS_MAX * 8];
+    size_t n = 0;
+    memset(place_of, 0, sizeof place_of);
+    for (size_t i = 0; i < rows; i++) {
+        uint16_t code = in.codes[column][from + i];
+        if (place_of[code] == 0) words[column][n++] = code, place_of[code] = (uint32_t)n;
+        uint64_t place = place_of[code] - 1;
+        memcpy(places[column] + i * widths[column], &place, widths[column]);
     }
-    if (in.numbers[row] == INT64_MIN) return TALLY_NONE;
-    size_t codes, code = TALLY_WORD;
-    (void)tally_cells(t, NUMBERS, 0, &codes);
-    while (code < codes && tally_number(t, NUMBERS, code) != in.numbers[row]) code++;
-    assert_true(code < codes);
-    return code;
+    return (struct tally_codes){.codes = words[column],
+                                .count = n,
+                                .places = span_make(places[column], rows * widths[column]),
+                                .width = widths[column]};
+}
+
+/* A part's numbers, as many as there are codes. */
+static void finish(struct tally *t)
+{
+    static uint16_t numbers[COLUMNS][PARTS_MAX][WIDE_CODES];
+    struct tally_part items[COLUMNS][PARTS_MAX];
+    struct tally_parts parts[COLUMNS];
+    for (size_t column = 0; column < COLUMNS; column++) {
+        assert_true(tally_codes(t, column) <= code_counts[column]);
+        parts[column] = (struct tally_parts){items[column], part_counts[column]};
+        for (size_t part = 0; part < part_counts[column]; part++) {
+            for (size_t code = 0; code < code_counts[column]; code++)
+                numbers[column][part][code] = number_of(column, part, code);
+            items[column][part] = (struct tally_part){numbers[column][part], number_counts[column][part]};
+        }
+    }
+    tally_finish(t, parts);
 }
 
 static struct tally *tally_of(enum tally_want want, double level)
 {
-    struct tally_options o = {
-        .want = want, .level = level, .columns = types, .column_count = COLUMNS, .rows_expected = in.rows / 2};
+    struct tally_options o = {.want = want, .level = level, .column_count = COLUMNS, .bytes_max = SIZE_MAX};
     struct tally *t = tally_new(&o);
     for (size_t at = 0, rows; at < in.rows; at += rows) {
         rows = dice(5) ? 1 + dice(9000) : 1;
         if (rows > in.rows - at) rows = in.rows - at;
-        struct span columns[COLUMNS] = {
-            [PAIR] = span_make(in.pair + at, rows),     [NARROW] = span_make(in.narrow + at, rows),
-            [WIDE] = span_make(in.wide + at, rows * 2), [NUMBERS] = span_make(in.numbers + at, rows * 8),
-            [SAME] = span_make(in.same + at, rows),     [EMPTY] = span_make(in.empty + at, rows)};
+        if (rows > 200 && dice(3) == 0) rows = 200; /* less codes than there are, and so fewer than make a difference */
+        struct tally_codes columns[COLUMNS];
+        for (size_t column = 0; column < COLUMNS; column++) columns[column] = codes_of(column, at, rows);
         struct tally_block b = {.rows = rows,
                                 .watch_ms = span_make(in.watch_ms + at, rows * 8),
                                 .playing_ms = span_make(in.playing_ms + at, rows * 8),
@@ -99,9 +128,9 @@ static struct tally *tally_of(enum tally_want want, double level)
         if (want == TALLY_DISTINCT) b.key = span_make(in.key + at, rows * 8);
         else b.value = span_make(in.value + at, rows * 8);
         if (want == TALLY_SUMS) b.base = span_make(in.base + at, rows * 8);
-        assert_true(tally_add(t, &b));
+        assert_int_equal(tally_add(t, &b), ERR_NONE);
     }
-    tally_finish(t);
+    finish(t);
     return t;
 }
 
@@ -111,14 +140,14 @@ static int ascending(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* Of the views with this code: what the tally should say. The value only for a percentile or distinct keys. */
-static struct tally_cell expected(size_t code, enum tally_want want, double level, const size_t *codes_of_rows)
+/* Of the views with this number: what the tally should say. The value only for a percentile or distinct keys. */
+static struct tally_cell expected(size_t number, enum tally_want want, double level, const size_t *numbers_of_rows)
 {
     static double values[ROWS_MAX];
     struct tally_cell e = {0};
     size_t n = 0;
     for (size_t i = 0; i < in.rows; i++) {
-        if (codes_of_rows[i] != code) continue;
+        if (numbers_of_rows[i] != number) continue;
         e.views++;
         e.watch_ms += in.watch_ms[i];
         e.playing_ms += in.playing_ms[i];
@@ -147,23 +176,23 @@ static void assert_close(double a, double b)
 
 static void check(enum tally_want want, double level)
 {
-    static size_t codes_of_rows[ROWS_MAX];
+    static size_t numbers_of_rows[ROWS_MAX];
     struct tally *t = tally_of(want, level);
     for (size_t column = 0; column < COLUMNS; column++) {
-        for (unsigned part = 0; part < (types[column] == TALLY_PAIR ? 2u : 1u); part++) {
-            size_t codes, views = 0;
-            const struct tally_cell *cells = tally_cells(t, column, part, &codes);
-            for (size_t i = 0; i < in.rows; i++) codes_of_rows[i] = code_at(column, part, i, t);
-            for (size_t code = 0; code < codes; code++) {
-                views += (size_t)cells[code].views;
-                if (column == WIDE && code > 60 && code % 97) continue; /* most have a view or two */
-                struct tally_cell e = expected(code, want, level, codes_of_rows);
-                assert_int_equal(cells[code].views, e.views);
-                assert_int_equal(cells[code].watch_ms, e.watch_ms);
-                assert_int_equal(cells[code].playing_ms, e.playing_ms);
-                if (want == TALLY_SUMS) assert_close(cells[code].base, e.base);
+        for (size_t part = 0; part < part_counts[column]; part++) {
+            const struct tally_cell *cells = tally_cells(t, column, part);
+            size_t views = 0;
+            for (size_t i = 0; i < in.rows; i++) numbers_of_rows[i] = number_of(column, part, in.codes[column][i]);
+            for (size_t number = 0; number < number_counts[column][part]; number++) {
+                views += (size_t)cells[number].views;
+                if (column == WIDE && number > 60 && number % 97) continue; /* most have a view or two */
+                struct tally_cell e = expected(number, want, level, numbers_of_rows);
+                assert_int_equal(cells[number].views, e.views);
+                assert_int_equal(cells[number].watch_ms, e.watch_ms);
+                assert_int_equal(cells[number].playing_ms, e.playing_ms);
+                if (want == TALLY_SUMS) assert_close(cells[number].base, e.base);
                 /* Of views without a value nothing is asked. */
-                if (e.views && (want == TALLY_SUMS || code != TALLY_NONE)) assert_close(cells[code].value, e.value);
+                if (e.views && (want == TALLY_SUMS || number)) assert_close(cells[number].value, e.value);
             }
             assert_int_equal(views, in.rows);
         }
@@ -185,7 +214,7 @@ static void test_percentiles(void **state)
 {
     (void)state;
     static const double levels[] = {0.5, 0.95, 0.05, 0, 1};
-    static const size_t sizes[] = {1, 2, 3, 255, 257, 30000, ROWS_MAX};
+    static const size_t sizes[] = {1, 2, 3, 255, 257, 30000, 70000};
     for (unsigned kind = 0; kind < 6; kind++) {
         for (size_t i = 0; i < COUNT(sizes); i++) {
             make(sizes[i], kind);
@@ -213,51 +242,90 @@ static void test_no_views(void **state)
     check(TALLY_DISTINCT, 0);
 }
 
+/* Keys of many views, more than are compared with each other, and many keys that begin alike, as hashes do not. */
+static void test_distinct_skewed(void **state)
+{
+    (void)state;
+    make(70000, 0);
+    for (size_t i = 0; i < in.rows; i++) {
+        if (i % 3 == 0) in.key[i] = (7 + dice(3)) << 12;
+        if (i % 3 == 1) in.key[i] = (UINT64_C(0xabcde) << 44) + (dice(5000) << 12);
+    }
+    check(TALLY_DISTINCT, 0);
+}
+
+/* A key that nearly all views have, more of them than are put in order. */
+static void test_distinct_heavy(void **state)
+{
+    (void)state;
+    make(ROWS_MAX, 0);
+    for (size_t i = 0; i < in.rows; i++) in.key[i] = (UINT64_C(0xab) << 56) + (i % 20 ? 4096 : in.key[i] >> 12 << 12 & 0xffffff);
+    check(TALLY_DISTINCT, 0);
+}
+
+/* The first views tell how values are spread; later ones may be spread otherwise. */
+static void test_percentiles_drift(void **state)
+{
+    (void)state;
+    make(ROWS_MAX, 0);
+    for (size_t i = in.rows / 4; i < in.rows; i++) in.value[i] += 1e6;
+    check(TALLY_PERCENTILE, 0.5);
+    check(TALLY_PERCENTILE, 0.05);
+    make(ROWS_MAX, 1);
+    for (size_t i = 0; i < in.rows; i++) in.value[i] = i < 9100 ? 1e12 : in.value[i];
+    check(TALLY_PERCENTILE, 0.95);
+}
+
+/* The same value for all, with codes that have no bank: a mean of exactly that value, as ties need it. */
+static void test_rounding(void **state)
+{
+    (void)state;
+    make(ROWS_MAX, 3);
+    for (size_t i = 0; i < in.rows; i++) in.value[i] = 0.1, in.codes[WIDE][i] = (uint16_t)(i % 20 ? 7 : i % WIDE_CODES);
+    struct tally *t = tally_of(TALLY_SUMS, 0);
+    const struct tally_cell *cell = &tally_cells(t, WIDE, 0)[7];
+    assert_true(fabs(cell->value / (double)cell->views - 0.1) < 1e-13);
+    tally_free(t);
+}
+
 /* -- what is refused -- */
 
-static bool add_wide(struct tally *t, const uint16_t *codes, size_t rows, size_t bytes)
+static enum err add(struct tally *t, struct tally_codes codes, size_t rows)
 {
-    static const int64_t zeros[16];
-    struct span column = span_make(codes, bytes), zero = span_make(zeros, rows * 8);
-    struct tally_block b = {.rows = rows, .watch_ms = zero, .playing_ms = zero, .value = zero, .columns = &column};
+    static const int64_t zeros[4096];
+    struct span zero = span_make(zeros, rows * 8);
+    struct tally_block b = {.rows = rows, .watch_ms = zero, .playing_ms = zero, .value = zero, .columns = &codes};
     return tally_add(t, &b);
 }
 
 static void test_refused(void **state)
 {
     (void)state;
-    static const enum tally_codes wide = TALLY_U16;
-    static const uint16_t good[2] = {2, TALLY_CODES_MAX - 1}, bad[2] = {2, TALLY_CODES_MAX};
-    struct tally_options o = {.want = TALLY_SUMS, .columns = &wide, .column_count = 1};
+    static const uint16_t words[3] = {2, TALLY_CODES_MAX - 1, TALLY_CODES_MAX};
+    struct tally_options o = {.want = TALLY_SUMS, .column_count = 1, .bytes_max = SIZE_MAX};
     struct tally *t = tally_new(&o);
-    assert_true(add_wide(t, good, 2, 4));
-    assert_false(add_wide(t, good, 2, 3));
-    assert_false(add_wide(t, good, 2, 2));
-    assert_false(add_wide(t, bad, 2, 4));
+    assert_int_equal(add(t, (struct tally_codes){words, 2, SPAN("\1\0"), 1}, 2), ERR_NONE);
+    assert_int_equal(add(t, (struct tally_codes){words, 2, SPAN("\1\0\0"), 1}, 2), ERR_CORRUPT);
+    assert_int_equal(add(t, (struct tally_codes){words, 2, SPAN("\1\2"), 1}, 2), ERR_CORRUPT);
+    assert_int_equal(add(t, (struct tally_codes){words, 3, SPAN("\1\0"), 1}, 2), ERR_CORRUPT);
+    assert_int_equal(add(t, (struct tally_codes){words, 2, SPAN("\1\0\0\0\0\0"), 3}, 2), ERR_CORRUPT);
     tally_free(t);
 }
 
-static void test_too_many_numbers(void **state)
+static void test_more_than_may_be_kept(void **state)
 {
     (void)state;
-    enum { MORE = 500, ALL = TALLY_CODES_MAX + MORE };
-    static const enum tally_codes numbers = TALLY_NUMBERS;
-    static int64_t values[ALL], zeros[ALL];
-    for (size_t i = 0; i < ALL; i++) values[i] = (int64_t)i * 4097;
-    struct span column = span_make(values, sizeof values), zero = span_make(zeros, sizeof zeros);
-    struct tally_options o = {.want = TALLY_SUMS, .columns = &numbers, .column_count = 1};
-    struct tally_block b = {.rows = ALL, .watch_ms = zero, .playing_ms = zero, .value = zero, .columns = &column};
+    static const uint16_t word = 0;
+    static const char places[4096];
+    struct tally_options o = {.want = TALLY_PERCENTILE, .level = 0.5, .column_count = 1, .bytes_max = 1 << 20};
     struct tally *t = tally_new(&o);
-    assert_true(tally_add(t, &b));
-    tally_finish(t);
-    size_t codes;
-    const struct tally_cell *cells = tally_cells(t, 0, 0, &codes);
-    assert_int_equal(codes, TALLY_CODES_MAX);
-    assert_int_equal(cells[TALLY_OTHER].views, MORE + TALLY_WORD);
-    for (size_t code = TALLY_WORD; code < codes; code++) {
-        assert_int_equal(cells[code].views, 1);
-        assert_int_equal(tally_number(t, 0, code), (int64_t)(code - TALLY_WORD) * 4097);
-    }
+    struct tally_codes codes = {&word, 1, span_make(places, sizeof places), 1};
+    enum err e = ERR_NONE;
+    size_t rows = 0;
+    for (; e == ERR_NONE && rows < 1000000; rows += sizeof places) e = add(t, codes, sizeof places);
+    assert_int_equal(e, ERR_FULL);
+    assert_in_range(rows, (1 << 19) / tally_bytes_a_view(TALLY_PERCENTILE, 1),
+                    (2 << 20) / tally_bytes_a_view(TALLY_PERCENTILE, 1));
     tally_free(t);
 }
 
@@ -266,8 +334,16 @@ int main(void)
     const char *given = getenv("FIRSTFRAME_SEED");
     seed = given ? strtoull(given, NULL, 10) : 20261126;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums),     cmocka_unit_test(test_percentiles), cmocka_unit_test(test_distinct),
-        cmocka_unit_test(test_no_views), cmocka_unit_test(test_refused),     cmocka_unit_test(test_too_many_numbers),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_percentiles),
+        cmocka_unit_test(test_percentiles_drift),
+        cmocka_unit_test(test_distinct),
+        cmocka_unit_test(test_distinct_skewed),
+        cmocka_unit_test(test_distinct_heavy),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_no_views),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_more_than_may_be_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,7 +223,7 @@ static void test_schema(void **state)
         number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views' AND "
                   "default_kind = ''"),
         store_column_count());
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 5);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 6);
     struct store_error error;
     /* Interrupted, or an older table: what is missing comes back, and nothing is done twice. */
     assert_int_equal(store_execute(p->store,
@@ -237,7 +237,7 @@ static void test_schema(void **state)
         number(p, "SELECT toInt64(count()) FROM system.columns WHERE database = 'firstframe' AND table = 'views' AND "
                   "default_kind = ''"),
         store_column_count());
-    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 6);
+    assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations"), 7);
     assert_int_equal(
         number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'custom_20,event_names'"), 1);
 }
@@ -270,6 +270,51 @@ static void test_texts_are_recoded(void **state)
                      50050);
     assert_int_equal(number(p, "SELECT toInt64(count()) FROM firstframe.migrations WHERE detail = 'video_title'"), 1);
     assert_true(store_writer_stop(w, STORED_MS));
+}
+
+/* Profiles say what the columns say, of rows that were there before them, too. */
+static void test_profiles(void **state)
+{
+    struct place *p = *state;
+    struct store_dialect d = store_dialect(p->store);
+    struct store_error error;
+    struct store_status status;
+    store_status(p->store, &status);
+    assert_int_equal(d.profiles, status.embedded);
+    if (!d.profiles) return;
+    struct store_writer *w = writer(p);
+    struct view_row r = test_row("profiles", 1, true, TEST_NOON_MS);
+    r.video_series = SPAN("a\tb\\");
+    r.video_title = SPAN("\\N");
+    r.video_brand = SPAN("it's\n");
+    r.video_affiliate = r.video_creator_id = SPAN("x");
+    put(w, &r);
+    settle(w);
+    assert_true(store_writer_stop(w, STORED_MS));
+    static const char find[] = "SELECT toInt64(count()) FROM firstframe.views WHERE environment_id = 'profiles' AND "
+                               "profile_video = '\\\\N\\t\\\\N\\t\\\\N\\t\\\\N\\t\\\\N\\ta\\\\tb\\\\\\\\\\t"
+                               "\\\\\\\\N\\tit\\'s\\n\\tx\\tx'";
+    assert_int_equal(number(p, find), 1);
+    assert_int_equal(store_execute(p->store, SPAN("ALTER TABLE firstframe.views DROP COLUMN profile_video"), 0, &error),
+                     ERR_NONE);
+    assert_int_equal(store_execute(p->store,
+                                   SPAN("ALTER TABLE firstframe.migrations DELETE WHERE number = 6 SETTINGS "
+                                        "mutations_sync = 1"),
+                                   0, &error),
+                     ERR_NONE);
+    bool filled = true;
+    assert_int_equal(store_execute(p->store, SPAN("SYSTEM STOP MERGES firstframe.views"), 0, &error), ERR_NONE);
+    assert_int_equal(store_schema_migrate(p->store->client, &d, &error), ERR_NONE);
+    assert_int_equal(store_schema_profiles_filled(p->store->client, STORED_MS, &filled, &error), ERR_NONE);
+    assert_false(filled);
+    assert_int_equal(number(p, find), 1);
+    assert_int_equal(store_execute(p->store, SPAN("SYSTEM START MERGES firstframe.views"), 0, &error), ERR_NONE);
+    for (int i = 0; !filled && i < STORED_MS / 10; i++) {
+        (void)usleep(10000);
+        assert_int_equal(store_schema_profiles_filled(p->store->client, STORED_MS, &filled, &error), ERR_NONE);
+    }
+    assert_true(filled);
+    assert_int_equal(number(p, find), 1);
 }
 
 static void test_every_column_comes_back(void **state)
@@ -699,7 +744,7 @@ static int run(const char *name, const char *engine)
     under_test = &p;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_texts_are_recoded),
+        cmocka_unit_test(test_texts_are_recoded), cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_every_column_comes_back),
         cmocka_unit_test(test_escape_round_trip),
         cmocka_unit_test(test_percentiles),

@@ -137,24 +137,51 @@ static void put_column(struct buf *out, const char *name, const char *type, cons
     buf_add(out, values, bytes);
 }
 
-static const char *const read_types[] = {"Int64", "UInt8", "UInt16"};
+static const char *const read_types[] = {"Int64", "UInt8", "LowCardinality(String)", "UInt16"};
+
+/* A text column: its version, how wide the places are and that keys come along, the keys, and a place for every row. */
+static void put_texts(struct buf *out)
+{
+    put_column(out, "t", "LowCardinality(String)", "", 0);
+    buf_add_u64(out, 1), buf_add_u64(out, 1 | 1 << 9 | 1 << 10);
+    buf_add_u64(out, 3);
+    buf_add_varint(out, 0);
+    buf_add_varint(out, 3), buf_adds(out, "two");
+    buf_add_varint(out, 1), buf_add(out, "\0", 1);
+    buf_add_u64(out, 2);
+    buf_add_u16(out, 2), buf_add_u16(out, 1);
+}
 
 static void put_block(struct buf *out)
 {
     buf_add_varint(out, COUNT(read_types)), buf_add_varint(out, 2);
     put_column(out, "w", "Int64", (const int64_t[]){-5, INT64_MAX}, 16);
     put_column(out, "a column with a longer name", "UInt8", "\1\377", 2);
+    put_texts(out);
     put_column(out, "", "UInt16", (const uint16_t[]){300, 65535}, 4);
 }
 
-static void assert_block(const struct span *columns, size_t rows)
+static void assert_span(struct span s, const void *bytes, size_t len)
+{
+    assert_int_equal(s.len, len);
+    assert_memory_equal(s.ptr, bytes, len);
+}
+
+static void assert_block(const struct native_column *columns, size_t rows)
 {
     assert_int_equal(rows, 2);
-    assert_int_equal(columns[0].len, 16);
-    assert_memory_equal(columns[0].ptr, ((const int64_t[]){-5, INT64_MAX}), 16);
-    assert_int_equal(columns[1].len, 2);
-    assert_memory_equal(columns[1].ptr, "\1\377", 2);
-    assert_memory_equal(columns[2].ptr, ((const uint16_t[]){300, 65535}), 4);
+    assert_span(columns[0].values, ((const int64_t[]){-5, INT64_MAX}), 16);
+    assert_span(columns[1].values, "\1\377", 2);
+    assert_int_equal(columns[1].width, 1);
+    assert_int_equal(columns[2].width, 2);
+    assert_span(columns[2].values, ((const uint16_t[]){2, 1}), 4);
+    assert_int_equal(columns[2].key_count, 3);
+    struct span keys = columns[2].keys;
+    assert_span(store_native_key(&keys), "", 0);
+    assert_span(store_native_key(&keys), "two", 3);
+    assert_span(store_native_key(&keys), "\0", 1);
+    assert_int_equal(keys.len, 0);
+    assert_span(columns[3].values, ((const uint16_t[]){300, 65535}), 4);
 }
 
 /* Two blocks that come byte by byte: each is read when its last byte is there, and not before it can be. */
@@ -162,7 +189,7 @@ static void test_read_in_pieces(void **state)
 {
     (void)state;
     struct buf b;
-    struct span columns[COUNT(read_types)];
+    struct native_column columns[COUNT(read_types)];
     size_t rows, bytes, one, blocks = 0;
     buf_init(&b, 1 << 16);
     put_block(&b);
@@ -191,9 +218,9 @@ static void test_read_in_pieces(void **state)
 static void test_read_wrong(void **state)
 {
     (void)state;
-    static const char *const others[] = {"Int64", "UInt8", "UInt64"};
+    static const char *const others[] = {"Int64", "UInt8", "LowCardinality(String)", "UInt64"};
     struct buf b;
-    struct span columns[COUNT(read_types)];
+    struct native_column columns[COUNT(read_types)];
     size_t rows, bytes;
     buf_init(&b, 1 << 16);
     put_block(&b);
@@ -217,9 +244,62 @@ static void test_read_wrong(void **state)
     buf_free(&b);
 }
 
+static enum native_read read_texts_of(uint64_t version, uint64_t flags, uint64_t keys, uint64_t rows)
+{
+    static const char *const type[] = {"LowCardinality(String)"};
+    struct native_column column;
+    struct buf b;
+    size_t height, bytes;
+    buf_init(&b, 1 << 16);
+    buf_add_varint(&b, 1), buf_add_varint(&b, 1);
+    put_column(&b, "t", type[0], "", 0);
+    buf_add_u64(&b, version), buf_add_u64(&b, flags), buf_add_u64(&b, keys);
+    buf_add_varint(&b, 1), buf_adds(&b, "k");
+    buf_add_u64(&b, rows), buf_add_u8(&b, 0);
+    struct span in = buf_span(&b);
+    enum native_read read = store_native_read(&in, type, 1, &column, &height, &bytes);
+    assert_true(read != NATIVE_SHORT || bytes > b.len);
+    buf_free(&b);
+    return read;
+}
+
+static void test_texts_wrong(void **state)
+{
+    (void)state;
+    assert_int_equal(read_texts_of(1, 1 << 9, 1, 1), NATIVE_BLOCK);
+    assert_int_equal(read_texts_of(2, 1 << 9, 1, 1), NATIVE_WRONG);
+    assert_int_equal(read_texts_of(1, 1 << 9 | 4, 1, 1), NATIVE_WRONG);  /* places of 16 bytes */
+    assert_int_equal(read_texts_of(1, 1 << 9 | 1 << 8, 1, 1), NATIVE_WRONG); /* keys that came before */
+    assert_int_equal(read_texts_of(1, 1 << 9, UINT64_MAX, 1), NATIVE_WRONG);
+    assert_int_equal(read_texts_of(1, 1 << 9, 1, 2), NATIVE_WRONG);
+    assert_int_equal(read_texts_of(1, 1 << 9 | 1, 1, 1), NATIVE_SHORT);
+}
+
+static void test_key_too_long(void **state)
+{
+    (void)state;
+    static const char *const type[] = {"LowCardinality(String)"};
+    static const uint64_t lengths[] = {NATIVE_BYTES_MAX, NATIVE_BYTES_MAX + UINT64_C(1), UINT64_MAX - 60, UINT64_MAX};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        struct native_column column;
+        struct buf b;
+        size_t height, bytes;
+        buf_init(&b, 1 << 16);
+        buf_add_varint(&b, 1), buf_add_varint(&b, 1);
+        put_column(&b, "t", type[0], "", 0);
+        buf_add_u64(&b, 1), buf_add_u64(&b, 1 << 9), buf_add_u64(&b, 1);
+        buf_add_varint(&b, lengths[i]), buf_adds(&b, "k");
+        struct span in = buf_span(&b);
+        assert_int_equal(store_native_read(&in, type, 1, &column, &height, &bytes), i ? NATIVE_WRONG : NATIVE_SHORT);
+        assert_true(i || bytes >= lengths[i]);
+        buf_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_block), cmocka_unit_test(test_rows_left_out),
-                                       cmocka_unit_test(test_read_in_pieces), cmocka_unit_test(test_read_wrong)};
+                                       cmocka_unit_test(test_read_in_pieces), cmocka_unit_test(test_read_wrong),
+                                       cmocka_unit_test(test_texts_wrong), cmocka_unit_test(test_key_too_long)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
