@@ -47,7 +47,7 @@ enum err query_export_days(struct query *q, const char *environment_id, int64_t 
                      "playback_business_exception, ifNull(viewer_experience_score, -1)) AS h",
                      buf_span(&where));
     buf_adds(&sql, " GROUP BY d ORDER BY d");
-    struct store_limits limits = {.timeout_ms = EXPORT_MS};
+    struct store_limits limits = {.timeout_ms = EXPORT_MS, .background = true};
     enum err e = sql.failed || where.failed
                      ? ERR_FULL
                      : store_select_as(q->store, buf_span(&sql), &limits, "RowBinary", &rows, &q->error);
@@ -227,7 +227,7 @@ enum err query_export_csv(struct query *q, const char *environment_id, int64_t d
 {
     struct buf sql;
     struct csv csv = {.sink = sink};
-    struct store_limits limits = {.timeout_ms = EXPORT_MS};
+    struct store_limits limits = {.timeout_ms = EXPORT_MS, .background = true};
     buf_init(&sql, SQL_BYTES_MAX);
     buf_init(&csv.lines, STREAM_ROW_BYTES_MAX);
     csv_header(&csv.lines);
@@ -249,7 +249,7 @@ static bool parquet_piece(void *ctx, struct span piece)
 enum err query_export_parquet(struct query *q, const char *environment_id, int64_t day, struct export_sink *sink)
 {
     struct buf sql;
-    struct store_limits limits = {.timeout_ms = EXPORT_MS};
+    struct store_limits limits = {.timeout_ms = EXPORT_MS, .background = true};
     buf_init(&sql, SQL_BYTES_MAX);
     buf_adds(&sql, "SELECT ");
     bool first = true;
