@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* A bin is crowded that has such a part of the views, of which it should have a 256th. */
-enum { SAMPLE_MAX = 65536, CROWDED_PART = 32 };
+/* A bin is crowded that has such a part of the views, of which it should have a 256th, and so many that it matters. */
+enum { SAMPLE_MAX = 65536, CROWDED_PART = 32, CROWDED_ROWS = 65536 };
 
 struct tally *tally_new(const struct tally_options *o)
 {
@@ -65,7 +65,7 @@ static int double_compare(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* Bins of about as many views each, as far as the sample tells, which is sorted. */
+/* Bins of about as many views each, as far as the sample tells, which comes to be in order. */
 static void bins_choose(struct tally *t, double *sample, size_t n)
 {
     qsort(sample, n, sizeof *sample, double_compare);
@@ -115,7 +115,7 @@ static char *bin_record(struct tally *t, struct bin *b)
 /* Whether the bin has many views, and of more than one value. */
 static bool is_crowded(const struct tally *t, const struct bin *b)
 {
-    if (b->rows <= SAMPLE_MAX || b->rows < t->rows / CROWDED_PART) return false;
+    if (b->rows <= CROWDED_ROWS || b->rows < t->rows / CROWDED_PART) return false;
     double first = record_value(b->first->records);
     for (const struct chunk *chunk = b->first; chunk; chunk = chunk->next)
         for (size_t i = 0; i < chunk->rows; i++) {

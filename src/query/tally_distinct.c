@@ -10,7 +10,6 @@ struct keyed {
 
 /* The bits of a key behind those of its bin, by which a bin's keys are cut into buckets of a few, as hashes are; a
  * larger one is sorted. A key of at most so many views, which is nearly every one, is compared with itself. */
-enum { HEAVY_ROWS = 131072 };
 enum { BUCKET_BITS = 11, BUCKETS = 1 << BUCKET_BITS, BUCKET_MANY = 64, VIEWS_FEW = 8 };
 
 /* A column, and the parts of it that have values. */
@@ -92,6 +91,7 @@ static void bucket_sort(struct keyed *k, size_t n)
 
 /* A key that more than half of a large bin's views have, as where all viewers have one id. It is counted as it comes,
  * so that only the others are put in order. */
+enum { HEAVY_ROWS = 131072 };
 struct heavy {
     uint64_t key;
     size_t rows; /* 0: there is none */

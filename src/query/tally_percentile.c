@@ -93,7 +93,7 @@ static void picks_choose(struct picks *p, const struct bin *bins, const uint32_t
     p->one_bin = p->low.bin == p->high.bin;
 }
 
-/* Where the wanted ranks of each value lie, and space for the views' values there. */
+/* Where the wanted ranks of each value lie, and how many values there are to be collected. */
 static void search_begin(struct search *s, const struct tally *t, struct searched *of, struct part *part)
 {
     size_t codes = t->columns[of->column].codes, total = 0;
